@@ -1,0 +1,135 @@
+#include "tensor/base/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { POOL_MAX = 256, POOL_SPINS = 20000 };
+
+// One loop at a time is published under `generation`; every worker joins each of them once.
+static struct {
+    pthread_t thread[POOL_MAX];
+    int threads;
+    bool locks_ready;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    atomic_uint generation;  // odd numbers never mean anything special: it only changes
+    atomic_int sleeping;
+    bool quit;
+
+    PoolTask task;
+    void *context;
+    int n;
+    atomic_int next;      // the next task to take
+    atomic_int finished;  // workers that have left the loop
+} pool = {.threads = 1};
+
+static Arena scratch[POOL_MAX];
+static _Thread_local int thread_index;
+static _Thread_local bool inside;
+
+int pool_threads(void) { return pool.threads; }
+
+Arena *pool_scratch(int thread) {
+    REQUIRE(thread >= 0 && thread < POOL_MAX, "pool: thread %d", thread);
+    if (scratch[thread].name == NULL) scratch[thread] = arena_make("scratch", (size_t)1 << 20);
+    return &scratch[thread];
+}
+
+static inline void cpu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+// Takes tasks until none is left.
+static void work(void) {
+    inside = true;
+    for (int i; (i = atomic_fetch_add(&pool.next, 1)) < pool.n;) pool.task(pool.context, i, thread_index);
+    inside = false;
+}
+
+static void *worker(void *argument) {
+    thread_index = (int)(intptr_t)argument;
+    unsigned seen = 0;
+    for (;;) {
+        // Wait for a new generation: spin for a while, then sleep.
+        int spins = 0;
+        while (atomic_load(&pool.generation) == seen && spins++ < POOL_SPINS) cpu_relax();
+        if (atomic_load(&pool.generation) == seen) {
+            pthread_mutex_lock(&pool.lock);
+            atomic_fetch_add(&pool.sleeping, 1);
+            while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+            atomic_fetch_sub(&pool.sleeping, 1);
+            pthread_mutex_unlock(&pool.lock);
+        }
+        seen = atomic_load(&pool.generation);
+        if (pool.quit) return NULL;
+        work();
+        atomic_fetch_add(&pool.finished, 1);
+    }
+}
+
+// Publishes what has been written to `pool` and wakes those who sleep.
+static void publish(void) {
+    atomic_fetch_add(&pool.generation, 1);
+    if (atomic_load(&pool.sleeping)) {
+        pthread_mutex_lock(&pool.lock);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.lock);
+    }
+}
+
+Status pool_start(int threads, Error *error) {
+    REQUIRE(pool.threads == 1, "pool: started twice");
+    if (threads < 1 || threads > POOL_MAX) return error_set(error, ERR_USAGE, "threads: expected 1 to %d, found %d", POOL_MAX, threads);
+    if (!pool.locks_ready) {
+        pthread_mutex_init(&pool.lock, NULL);
+        pthread_cond_init(&pool.wake, NULL);
+        pool.locks_ready = true;
+    }
+    pool.quit = false;
+    atomic_store(&pool.generation, 0);
+    // Signals go to the main thread alone.
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int made = 1;
+    for (; made < threads; made++)
+        if (pthread_create(&pool.thread[made], NULL, worker, (void *)(intptr_t)made) != 0) break;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pool.threads = made;
+    if (made == threads) return OK;
+    pool_stop();
+    return error_set(error, ERR_MEMORY, "threads: the system gave %d of %d", made, threads);
+}
+
+void pool_stop(void) {
+    if (pool.threads > 1) {
+        pool.quit = true;
+        publish();
+        for (int i = 1; i < pool.threads; i++) pthread_join(pool.thread[i], NULL);
+        pool.threads = 1;
+    }
+    for (int i = 0; i < POOL_MAX; i++)
+        if (scratch[i].name) arena_free(&scratch[i]);
+}
+
+void pool_run(int n, PoolTask task, void *context) {
+    // Alone, nested or a single task: no one else is asked.
+    if (pool.threads == 1 || n <= 1 || inside) {
+        for (int i = 0; i < n; i++) task(context, i, thread_index);
+        return;
+    }
+    pool.task = task;
+    pool.context = context;
+    pool.n = n;
+    atomic_store(&pool.next, 0);
+    atomic_store(&pool.finished, 0);
+    publish();
+    work();
+    while (atomic_load(&pool.finished) < pool.threads - 1) cpu_relax();
+}

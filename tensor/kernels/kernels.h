@@ -1,0 +1,133 @@
+// The kernel table: every inner loop of the project, each signature and contract once.
+//
+// The table starts as scalar (complete, the text to read) and is overwritten by what the processor has. Twins in scalar/,
+// avx2/ and neon/ agree to the last bit (NaN as NaN) over odd sizes, unaligned pointers, zero length, infinities and NaN.
+// Pointers need fp32's own alignment only. Outputs may alias an input only when it is the same pointer ("in place").
+// Where a formula is written, it is the order of operations: every * + - / rounds once, fmaf rounds once, no other FMA.
+//
+// Reduction A1 over x[0..n): 16 partial sums s[j], s[j] takes x[j], x[j + 16], ... ascending, starting from +0 (a lane
+// without elements stays +0); then s[j] += s[j + 8] for j < 8, s[j] += s[j + 4] for j < 4, s[0] += s[2], s[1] += s[3],
+// s[0] += s[1]; result s[0]. Missing lanes of the last group of 16 add +0 (so -0 partial sums become +0 there).
+#ifndef TENSOR_KERNELS_KERNELS_H
+#define TENSOR_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensor/base/status.h"
+#include "tensor/dtype.h"
+
+enum {
+    GEMM_MR = 6,    // rows of a packed A panel
+    GEMM_NR = 16,   // columns of a packed B panel
+    ATTN_KEYS = 16  // keys of one block of the transposed K layout
+};
+
+// Constants of one AdamW update; the same for all elements of a step.
+typedef struct {
+    float lr, beta1, beta2, eps, weight_decay;
+    float correct1, correct2;  // 1 - beta1^t, 1 - beta2^t (formed in double by the caller, rounded once)
+    float grad_scale;          // clip factor
+} AdamWStep;
+
+typedef struct {
+    const char *name;  // "scalar", "avx2", "neon"
+
+    // ---- elementwise: y[i] for i in [0, n)
+    void (*add)(float *y, const float *a, const float *b, size_t n);            // a + b
+    void (*sub)(float *y, const float *a, const float *b, size_t n);            // a - b
+    void (*mul)(float *y, const float *a, const float *b, size_t n);            // a * b
+    void (*scale)(float *y, const float *x, float s, size_t n);                 // x * s
+    void (*divide)(float *y, const float *x, float s, size_t n);                // x / s
+    void (*axpy)(float *y, float s, const float *x, size_t n);                  // y = fmaf(s, x, y)
+    void (*add_scaled)(float *y, const float *x, float s, size_t n);            // y = y + (s * x)
+    void (*add_product)(float *y, const float *a, const float *b, size_t n);    // y = fmaf(a, b, y)
+    void (*exp)(float *y, const float *x, size_t n);                            // exp_f32 of each
+    void (*log)(float *y, const float *x, size_t n);                            // log_f32 of each
+    void (*tanh)(float *y, const float *x, size_t n);                           // tanh_f32 of each
+
+    // ---- reductions over one row (A1); n = 0 gives +0, for max -infinity
+    float (*sum)(const float *x, size_t n);
+    float (*dot_lanes)(const float *a, const float *b, size_t n);   // A1 with s[j] = fmaf(a, b, s[j]); missing lanes fmaf(0,0,s)
+    float (*max)(const float *x, size_t n);                         // lanes start at -infinity; max(a,b) = a > b ? a : b, accumulator as a; missing lanes skipped (-infinity)
+    float (*exp_sum)(const float *x, float shift, size_t n);        // A1 sum of exp(x - shift)
+    float (*exp_store_sum)(float *y, const float *x, float shift, size_t n);  // y = exp(x - shift) (in place allowed), A1 sum of y
+
+    // ---- rows of layers
+    // rmsnorm: y = (x * rstd) * w
+    void (*rmsnorm_row)(float *y, const float *x, const float *w, float rstd, size_t n);
+    // rmsnorm backward: g = dy * w; dx = dx + (rstd * (g - x * k)) with k = (rstd*rstd) * mean passed as k.
+    //   c = A1 sum of g * x is formed before by rmsnorm_dot: A1 with s = s + ((dy * w) * x)
+    float (*rmsnorm_dot)(const float *dy, const float *w, const float *x, size_t n);
+    void (*rmsnorm_dx)(float *dx, const float *dy, const float *w, const float *x, float rstd, float k, size_t n);
+    // dw = fmaf(dy, x * rstd, dw): one link of the column sum's chain
+    void (*rmsnorm_dw)(float *dw, const float *dy, const float *x, float rstd, size_t n);
+    // swiglu: e = exp(-g); s = 1 / (1 + e); y = (g * s) * u
+    void (*swiglu_row)(float *y, const float *g, const float *u, size_t n);
+    // s as above; dsilu = s * fmaf(g, 1 - s, 1); dg = dg + (dy * u) * dsilu; du = du + dy * (g * s)
+    void (*swiglu_grad_row)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n);
+    // rotary, rotate-half: for i < half: a = x[i], b = x[i + half]; y[i] = fmaf(a, c, -(b * s)), y[i+half] = fmaf(b, c, a * s);
+    // sine and cosine of the position in c[half], s[half]; `sign` +1 forward, -1 backward multiplies s. In place allowed.
+    void (*rope_row)(float *y, const float *x, const float *cosine, const float *sine, float sign, size_t half);
+    // softmax gradient of a picked log-probability: y = exp(x - shift) / total, then y = y * (-dy); the caller adds dy at the target.
+    // (y may be x)
+    void (*softmax_scaled)(float *y, const float *x, float shift, float total, float factor, size_t n);  // (exp(x-shift)/total)*factor
+
+    // ---- matrix product tiles (tensor/gemm.c packs and calls)
+    // c[i*ldc + j] for i < mr <= GEMM_MR, j < nr <= GEMM_NR: chain over k ascending of fmaf(a[k*GEMM_MR + i], b[k*GEMM_NR + j], acc).
+    // acc starts at +0, or at c when `proceed` (the chain was cut by a block). Panels are zero-filled beyond mr and nr.
+    void (*gemm_tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, bool proceed);
+    // Packs rows [0, nr) x elements [first, first + k) of a row-major matrix of any DType as a B panel, transposed:
+    // panel[kk*GEMM_NR + j] = row j, element first + kk. stride: bytes from row to row. first and k multiples of the block
+    // (k of the last piece ends with the row). Columns nr..GEMM_NR are zero.
+    void (*pack_rows)(float *panel, const void *rows, DType type, size_t stride, size_t first, size_t k, int nr);
+    // Expands elements [first, first+n) of a row of any DType: dtype_expand's kernel.
+    void (*expand)(float *y, const void *row, DType type, size_t first, size_t n);
+
+    // ---- attention (nn/attention.c), S = head size. K of a kv head is stored in blocks of ATTN_KEYS keys, transposed:
+    // kt[block][s][key within block]; unused keys of the last block hold any finite or non-finite value and are ignored.
+    // score[j] = scale * (chain over s ascending of fmaf(q[s], k_j[s], acc)), for j < n
+    void (*attn_scores)(float *score, const float *q, const float *kt, float scale, size_t n, size_t S);
+    // y[s] = (chain over keys ascending of fmaf(w[j], v[j*stride + s], acc from +0)) / total
+    void (*attn_mix)(float *y, const float *w, const float *v, size_t stride, float total, size_t n, size_t S);
+    // dq[s] = chain over keys ascending from +0 of fmaf(ds[j], k[j*stride + s], acc)
+    void (*attn_chain)(float *dq, const float *ds, const float *k, size_t stride, size_t n, size_t S);
+
+    // ---- optimizer: for each element, in this order
+    //   g = grad * grad_scale
+    //   m = fmaf(beta1, m, (1 - beta1) * g);  v = fmaf(beta2, v, ((1 - beta2) * g) * g)
+    //   w = w - (lr * weight_decay) * w   (skipped when weight_decay == 0)
+    //   w = w - (lr * (m / correct1)) / (sqrtf(v / correct2) + eps)
+    void (*adamw)(float *w, float *m, float *v, const float *grad, const AdamWStep *step, size_t n);
+} Kernels;
+
+// The table in use. Set by kernels_choose, once, in main or in a test.
+extern Kernels kernels;
+
+// Chooses "native" (the best that this machine and this build have), "scalar", "avx2" or "neon". ERR_USAGE when the name is
+// unknown, the build lacks it or the processor does not have it.
+Status kernels_choose(const char *name, Error *error);
+
+// Fills a table with one ISA's twins: what tests compare.
+void kernels_scalar(Kernels *table);
+#ifdef KERNELS_AVX2
+void kernels_avx2(Kernels *table);
+#endif
+#ifdef KERNELS_NEON
+void kernels_neon(Kernels *table);
+#endif
+
+// One value at a time, the same bits as the table's (scalar/math.c).
+//   exp: exp(0) = 1 exactly; x > 0x1.62e42ep+6 gives +inf, x < -0x1.5d589ep+6 gives +0; <= 1 ulp
+//   log: log(1) = +0; x < 0 NaN, 0 -> -inf; subnormals right; <= 1 ulp
+//   sin, cos: |x| <= 2^20 to 2^-22 absolute; beyond that reduced in double; infinities NaN
+float exp_f32(float x);
+float log_f32(float x);
+float sin_f32(float x);
+float cos_f32(float x);
+float tanh_f32(float x);
+double pow_f64(double base, int exponent);       // exact-order repeated squaring: bias corrections
+double pow_real_f64(double base, double power);  // exp(power * log(base)) by own double exp and log: RoPE frequencies; <= 2 ulp of fp32 after rounding to fp32
+
+#endif
