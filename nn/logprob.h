@@ -1,0 +1,33 @@
+// Log-probability of a chosen token: head, log-softmax and pick in one, over chunks of rows; logits are never stored whole.
+//
+//   z = (x W^T) / temperature;  logp = (z[target] - max z) - log(sum exp(z - max z))
+//   dz = dlogp * (onehot(target) - softmax(z)) / temperature;  dx = dz W;  dW continues with dz^T x (rows ascending)
+// Backward computes z again by the same function (numerics.md, G5).
+#ifndef NN_LOGPROB_H
+#define NN_LOGPROB_H
+
+#include "tensor/tape.h"
+
+// What is seen on the way and wanted as a diagnostic; pointers may be NULL.
+typedef struct {
+    float *entropy;   // [N] -sum p log p = log(total) - (sum e_i * (z_i - max)) / total, both sums A1
+    float *max;       // [N]
+    float *total;     // [N] sum of exp(z - max)
+} LogprobExtra;
+
+// Logits of N rows, divided by the temperature: z[N,V] (the sampler's view; the same bits as inside logprob).
+void logits_forward(float *z, const float *x, const void *w, DType type, float temperature, int N, int D, int V);
+
+// One row's (max, total) by the contract; z[target] gives logp = (z - max) - log(total).
+float logprob_row(const float *z, int V, int32_t target, float *max, float *total);
+
+// logp[N] of target[N]. Temperature > 0.
+void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,
+                     float temperature, int N, int D, int V);
+// dx += and dw continues; dw NULL for a frozen head. Rows with dlogp == 0 take part like all others.
+void logprob_backward(float *dx, float *dw, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
+                      float temperature, int N, int D, int V);
+// The op: [N] values. `target` must stay valid until backward.
+Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, const LogprobExtra *extra);
+
+#endif
