@@ -1,0 +1,38 @@
+// How the kernel table is filled: one installer per file of an ISA's folder, each sets the entries that the file holds.
+// Private to tensor/kernels/; everyone else includes kernels.h.
+#ifndef TENSOR_KERNELS_TABLE_H
+#define TENSOR_KERNELS_TABLE_H
+
+#include "tensor/kernels/kernels.h"
+
+// math: exp, log, tanh. vec: elementwise and A1 reductions. row: rows of layers. attn: attention. quant: expand.
+// adamw: the optimizer. gemm: gemm_tile, pack_rows.
+void scalar_math_install(Kernels *table);
+void scalar_vec_install(Kernels *table);
+void scalar_row_install(Kernels *table);
+void scalar_attn_install(Kernels *table);
+void scalar_quant_install(Kernels *table);
+void scalar_adamw_install(Kernels *table);
+void scalar_gemm_install(Kernels *table);
+
+#ifdef KERNELS_AVX2
+void avx2_math_install(Kernels *table);
+void avx2_vec_install(Kernels *table);
+void avx2_row_install(Kernels *table);
+void avx2_attn_install(Kernels *table);
+void avx2_quant_install(Kernels *table);
+void avx2_adamw_install(Kernels *table);
+void avx2_gemm_install(Kernels *table);
+#endif
+
+#ifdef KERNELS_NEON
+void neon_math_install(Kernels *table);
+void neon_vec_install(Kernels *table);
+void neon_row_install(Kernels *table);
+void neon_attn_install(Kernels *table);
+void neon_quant_install(Kernels *table);
+void neon_adamw_install(Kernels *table);
+void neon_gemm_install(Kernels *table);
+#endif
+
+#endif
