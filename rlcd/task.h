@@ -1,0 +1,44 @@
+// A task: what contrast is asked for. Affix pairs, instructions and markers are data (tasks/*.yaml, docs/formats.md).
+#ifndef RLCD_TASK_H
+#define RLCD_TASK_H
+
+#include "tensor/base/arena.h"
+#include "tensor/base/status.h"
+#include "tensor/base/str.h"
+
+// Texts are NUL-terminated and live in the arena of task_read.
+typedef struct {
+    const char *path;
+    Text name, description;
+    Text human, assistant;  // turn markers: "\n\nHuman:", "\n\nAssistant:"
+    Text affix_before;      // an affixed Assistant turn is affix_before + affix + affix_after: "\n\nAssistant (" ... "):"
+    Text affix_after;
+    Text assistant_stem;    // what plain and affixed Assistant markers share, blanks trimmed: "\n\nAssistant"
+    int affixes;            // >= 1; plus[i] and minus[i] belong together
+    const Text *plus, *minus;
+    int instructions;       // 0 or `affixes`: the question that a judge is asked, by affix index
+    const Text *instruction;
+    int stops;              // texts that end a reply; never 0
+    const Text *stop;
+    int bans;               // pieces that are never sampled; each is one token's text. 0 unless the file asks
+    const Text *ban;
+} Task;
+
+// The path of a task: `name` itself when it holds a '/' or ends in ".yaml", else <tasks_folder>/<name>.yaml. A missing one is
+// ERR_USAGE with the nearest name that the folder has. The path lives in the arena.
+Status task_find(const char **path, Arena *arena, const char *name, const char *tasks_folder, Error *error);
+
+// Reads and checks a task file: version 1, every key known, plus and minus aligned, one {affix} in the template and no
+// other placeholder anywhere. ERR_FORMAT or ERR_DATA with file and line.
+Status task_read(Task *task, Arena *arena, const char *path, Error *error);
+
+// The same from a text (tests, embedded tasks); `where` is the name for messages.
+Status task_parse(Task *task, Arena *arena, Text text, const char *where, Error *error);
+
+// A task without affixes for data that need only markers and stops: "\n\nHuman:", "\n\nAssistant:" (HH). Constant.
+const Task *task_plain(void);
+
+// The names of the tasks in a folder, sorted, NULL-terminated, in the arena (an unreadable folder has none).
+const char *const *task_names(Arena *arena, const char *tasks_folder);
+
+#endif
