@@ -13,9 +13,15 @@ typedef struct {
     float scale;   // s
 } Lora;
 
-// The op: the base product through linear(), then the adapter's part. `lora` may be NULL; w is usually frozen.
-//   t = x A^T; u = t B^T; y = base + s * u
-//   backward: du = s * dy; dB continues with du^T t; dt = du B; dA continues with dt^T x; dx += dt A (after the base's part)
+// Adds the adapter to a finished base product: t[N,R] = x A^T; y[N,O] = y + (s * (t B^T)). t is kept for backward.
+void lora_forward(float *y, float *t, const float *x, const float *a, const float *b, float scale, int N, int I, int R, int O);
+
+// du = s * dy; dt = du B;  db[O,R] continues with du^T t;  da[R,I] continues with dt^T x;  dx += dt A. NULL: not wanted.
+void lora_backward(float *dx, float *da, float *db, const float *dy, const float *x, const float *t, const float *a, const float *b,
+                   float scale, int N, int I, int R, int O);
+
+// The op: the base product, then the adapter's part, one node. `lora` may be NULL; w is usually frozen. Backward runs the
+// base's part first, then the adapter's.
 Tensor *lora_linear(Tape *tape, Tensor *x, Tensor *w, const Lora *lora);
 
 #endif

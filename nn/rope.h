@@ -30,6 +30,8 @@ RopeTable rope_table(Arena *arena, const float *inv_freq, int half, int position
 // y[N, heads*S] from x; position[N] says which angle each row has (REQUIRE < positions). sign +1 forward, -1 backward:
 // a rotation's derivative is the rotation back.
 void rope_rotate(float *y, const float *x, const RopeTable *table, const int *position, float sign, int N, int heads, int S);
+// dx += dy turned back: rope_rotate with sign -1, then one addition.
+void rope_backward(float *dx, const float *dy, const RopeTable *table, const int *position, int N, int heads, int S);
 // The op. `position` and `table` must stay valid until backward.
 Tensor *rope(Tape *tape, Tensor *x, const RopeTable *table, const int *position, int heads);
 

@@ -1,0 +1,151 @@
+// Log-probability of a chosen token: head, log-softmax and pick in one; formulas: logprob.h.
+//
+//   d logp / d z_i = [i = target] - softmax(z)_i, and z = (x W^T) / temperature brings the division.
+//
+// Rows go in chunks: a chunk's logits live in scratch, each row is reduced whole (numerics.md, A1: the vocabulary is never cut),
+// and the chunk's rows are contracted in ascending order. So the chunk's length is invisible in the bits.
+#include "nn/logprob.h"
+
+#include "tensor/base/pool.h"
+#include "tensor/base/status.h"
+#include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/spread.h"
+
+// Bytes of logits in a chunk, and rows at most: the head is expanded and packed once a chunk, so long chunks amortise it.
+enum { CHUNK_BYTES = 12 << 20, CHUNK_ROWS = 512 };
+
+static int chunk_rows(int N, int V) {
+    size_t rows = CHUNK_BYTES / ((size_t)V * sizeof(float));
+    if (rows < GEMM_MR) rows = GEMM_MR;
+    if (rows > CHUNK_ROWS) rows = CHUNK_ROWS;
+    return rows < (size_t)N ? (int)rows : N;
+}
+
+void logits_forward(float *z, const float *x, const void *w, DType type, float temperature, int N, int D, int V) {
+    gemm_nt(GEMM_SET, z, (size_t)V, x, (size_t)D, w, type, N, V, D);
+    // Division by one changes nothing.
+    if (temperature != 1.0f) spread_scaled(kernels.divide, z, z, temperature, (size_t)N * (size_t)V);
+}
+
+float logprob_row(const float *z, int V, int32_t target, float *max, float *total) {
+    *max = kernels.max(z, (size_t)V);
+    *total = kernels.exp_sum(z, *max, (size_t)V);
+    return (z[target] - *max) - log_f32(*total);
+}
+
+typedef struct {
+    float *z;                   // [chunk rows, V]
+    float *logp;
+    const float *dlogp;
+    const LogprobExtra *extra;
+    const int32_t *target;
+    float temperature;
+    size_t row, V;              // first row of the chunk
+} Chunk;
+
+// log(total) - (sum e_i (z_i - max)) / total; z becomes z - max.
+static float row_entropy(float *z, float *e, float max, float total, size_t V) {
+    kernels.exp_store_sum(e, z, max, V);
+    for (size_t i = 0; i < V; i++) z[i] = z[i] - max;
+    return log_f32(total) - kernels.dot_lanes(e, z, V) / total;
+}
+
+static void forward_rows(void *context, size_t first, size_t last, int thread) {
+    const Chunk *c = context;
+    const LogprobExtra *extra = c->extra;
+    Arena *scratch = pool_scratch(thread);
+    for (size_t i = first; i < last; i++) {
+        float *z = c->z + i * c->V, max, total;
+        size_t n = c->row + i;
+        c->logp[n] = logprob_row(z, (int)c->V, c->target[n], &max, &total);
+        if (extra && extra->max) extra->max[n] = max;
+        if (extra && extra->total) extra->total[n] = total;
+        if (extra && extra->entropy) {
+            ArenaMark mark = arena_mark(scratch);
+            extra->entropy[n] = row_entropy(z, arena_alloc(scratch, c->V * sizeof(float)), max, total, c->V);
+            arena_release(scratch, mark);
+        }
+    }
+}
+
+static void check_targets(const int32_t *target, int N, int V) {
+    for (int n = 0; n < N; n++) REQUIRE(target[n] >= 0 && target[n] < V, "logprob: row %d has target %d, the vocabulary ends at %d", n, target[n], V);
+}
+
+void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,
+                     float temperature, int N, int D, int V) {
+    check_targets(target, N, V);
+    Arena *scratch = pool_scratch(0);
+    ArenaMark mark = arena_mark(scratch);
+    int rows = chunk_rows(N, V);
+    Chunk c = {.logp = logp, .extra = extra, .target = target, .temperature = temperature, .V = (size_t)V};
+    c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
+    for (int n = 0; n < N; n += rows) {
+        int here = N - n < rows ? N - n : rows;
+        logits_forward(c.z, x + (size_t)n * (size_t)D, w, type, temperature, here, D, V);
+        c.row = (size_t)n;
+        spread((size_t)here, 8 * c.V, forward_rows, &c);
+    }
+    arena_release(scratch, mark);
+}
+
+// z becomes dz.
+static void backward_rows(void *context, size_t first, size_t last, int thread) {
+    const Chunk *c = context;
+    (void)thread;
+    for (size_t i = first; i < last; i++) {
+        float *z = c->z + i * c->V, max, total;
+        size_t n = c->row + i;
+        float g = c->dlogp[n] / c->temperature;
+        logprob_row(z, (int)c->V, c->target[n], &max, &total);
+        kernels.softmax_scaled(z, z, max, total, -g, c->V);
+        z[c->target[n]] += g;
+    }
+}
+
+void logprob_backward(float *dx, float *dw, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
+                      float temperature, int N, int D, int V) {
+    Arena *scratch = pool_scratch(0);
+    ArenaMark mark = arena_mark(scratch);
+    int rows = chunk_rows(N, V);
+    Chunk c = {.dlogp = dlogp, .target = target, .temperature = temperature, .V = (size_t)V};
+    c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
+    for (int n = 0; n < N; n += rows) {
+        int here = N - n < rows ? N - n : rows;
+        const float *part = x + (size_t)n * (size_t)D;
+        logits_forward(c.z, part, w, type, temperature, here, D, V);
+        c.row = (size_t)n;
+        spread((size_t)here, 16 * c.V, backward_rows, &c);
+        if (dx) gemm_nn(GEMM_ADD, dx + (size_t)n * (size_t)D, (size_t)D, c.z, (size_t)V, w, type, here, D, V);
+        if (dw) gemm_tn(GEMM_PROCEED, dw, (size_t)D, c.z, (size_t)V, part, (size_t)D, V, D, here);
+    }
+    arena_release(scratch, mark);
+}
+
+typedef struct {
+    Tensor *y, *x, *w;
+    const int32_t *target;
+    float temperature;
+} LogprobContext;
+
+static void backward(void *context) {
+    const LogprobContext *c = context;
+    logprob_backward(c->x->grad, c->w->grad, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature,
+                     tensor_rows(c->x), tensor_columns(c->x), c->w->dim[0]);
+}
+
+Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, const LogprobExtra *extra) {
+    int N = tensor_rows(x), D = tensor_columns(x), V = w->dim[0];
+    REQUIRE(x->type == DTYPE_F32 && w->rank == 2 && w->dim[1] == D, "logprob: x [%d,%d], W [%d,%d]", N, D, V, w->dim[1]);
+    REQUIRE(w->grad == NULL || w->type == DTYPE_F32, "logprob: a trained head must be f32, found %s", dtype_info(w->type)->name);
+    REQUIRE(temperature > 0, "logprob: temperature %g", (double)temperature);
+    Tensor *y = tensor_new_1d(x->arena, tape_wants(tape, x, w), N);
+    logprob_forward(tensor_f32(y), extra, tensor_f32(x), w->data, w->type, target, temperature, N, D, V);
+    if (y->grad) {
+        LogprobContext *c = arena_alloc(tape->arena, sizeof *c);
+        *c = (LogprobContext){y, x, w, target, temperature};
+        tape_record(tape, backward, c);
+    }
+    return y;
+}

@@ -1,0 +1,32 @@
+// Learning-rate schedules: a straight warm-up, then constant, a straight line to zero or half a cosine to zero.
+#include "nn/schedule.h"
+
+#include <string.h>
+
+// sin(x) for |x| <= pi/2 by its series up to x^21, from the small terms on: the first term left out is below 2^-59.
+static double sine(double x) {
+    double square = x * x, sum = 1.0;
+    for (int n = 20; n >= 2; n -= 2) sum = 1.0 - square / (double)(n * (n + 1)) * sum;
+    return x * sum;
+}
+
+float schedule_rate(const Schedule *s, int64_t done) {
+    const double pi = 3.141592653589793;
+    if (done < s->warmup) return (float)(s->rate * (double)done / (double)s->warmup);
+    double t = done >= s->total ? 1.0 : (double)(done - s->warmup) / (double)(s->total - s->warmup);
+    double rate = s->rate;
+    if (s->kind == SCHEDULE_LINEAR) rate = s->rate * (1.0 - t);
+    // cos(pi t) = sin(pi (1/2 - t))
+    if (s->kind == SCHEDULE_COSINE) rate = s->rate * 0.5 * (1.0 + sine(pi * (0.5 - t)));
+    return rate > 0 ? (float)rate : 0.0f;
+}
+
+bool schedule_from_name(const char *name, ScheduleKind *kind) {
+    static const char *const names[] = {"constant", "linear", "cosine"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *kind = (ScheduleKind)i;
+            return true;
+        }
+    return false;
+}
