@@ -107,7 +107,7 @@ float gradient_norm(const float *grad, size_t n) {
     return norm;
 }
 
-static bool finite(float x) { return x >= -FLT_MAX && x <= FLT_MAX; }
+static bool is_finite(float x) { return x >= -FLT_MAX && x <= FLT_MAX; }
 
 // The sentence for a norm that is not finite: the first tensor with a value that is not, else the one whose squares overflow.
 static Status refuse(const Optimizer *optimizer, float norm, Error *error) {
@@ -117,12 +117,12 @@ static Status refuse(const Optimizer *optimizer, float norm, Error *error) {
         const Tensor *tensor = params->tensor[t];
         size_t n = tensor_count(tensor);
         for (size_t i = 0; i < n; i++)
-            if (!finite(tensor->grad[i]))
+            if (!is_finite(tensor->grad[i]))
                 return error_set(error, ERR_NUMERIC, "step %lld: gradient of '%s' element %zu: expected a finite number, found %g", step,
                                  tensor->name, i, (double)tensor->grad[i]);
     }
     for (int t = 0; t < params->tensors; t++)
-        if (!finite(gradient_norm(params->tensor[t]->grad, tensor_count(params->tensor[t]))))
+        if (!is_finite(gradient_norm(params->tensor[t]->grad, tensor_count(params->tensor[t]))))
             return error_set(error, ERR_NUMERIC, "step %lld: gradient of '%s': expected a norm below 1.8e19, found squares that overflow", step,
                              params->tensor[t]->name);
     return error_set(error, ERR_NUMERIC, "step %lld: gradient norm: expected a finite number, found %g", step, (double)norm);
@@ -131,7 +131,7 @@ static Status refuse(const Optimizer *optimizer, float norm, Error *error) {
 Status optimizer_step(Optimizer *optimizer, float lr, float *norm, Error *error) {
     Params *params = optimizer->params;
     *norm = gradient_norm(params->grad, params->count);
-    if (!finite(*norm)) return refuse(optimizer, *norm, error);
+    if (!is_finite(*norm)) return refuse(optimizer, *norm, error);
     float factor = 1.0f;
     if (optimizer->max_norm > 0) {
         factor = optimizer->max_norm / (*norm + 1e-6f);

@@ -4,6 +4,7 @@
 
 #include "nn/adamw.h"
 #include "nn/params.h"
+#include "tensor/base/status.h"
 
 // Adds the units' gradients in the binary tree of numerics.md, G2: node (k, i) covers units [i*2^k, (i+1)*2^k), an empty
 // right child passes the left through. Leaves come in ascending order; at most log2(units) sums are pending.
