@@ -22,6 +22,13 @@ void kernels_scalar(Kernels *table) {
 void kernels_avx2(Kernels *table) {
     kernels_scalar(table);
     table->name = "avx2";
+    avx2_math_install(table);
+    avx2_vec_install(table);
+    avx2_row_install(table);
+    avx2_attn_install(table);
+    avx2_quant_install(table);
+    avx2_adamw_install(table);
+    avx2_gemm_install(table);
 }
 #endif
 
@@ -29,6 +36,13 @@ void kernels_avx2(Kernels *table) {
 void kernels_neon(Kernels *table) {
     kernels_scalar(table);
     table->name = "neon";
+    neon_math_install(table);
+    neon_vec_install(table);
+    neon_row_install(table);
+    neon_attn_install(table);
+    neon_quant_install(table);
+    neon_adamw_install(table);
+    neon_gemm_install(table);
 }
 #endif
 
