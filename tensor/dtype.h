@@ -5,7 +5,7 @@
 //     F16        1      2  exact
 //     BF16       1      2  exact: the upper half of an fp32
 //     Q8_0      32     34  d * q[i]                                 f16 d, 32 x int8 q
-//     Q4_0      32     18  d * (q[i] - 8)                           f16 d, 16 bytes: element i in the low, i + 16 in the high nibble of byte i
+//     Q4_0      32     18  d * (q[i] - 8)                           f16 d, 16 bytes: byte i holds element i (low nibble), i + 16 (high)
 //     Q4_1      32     20  fmaf(d, q[i], m)                         f16 d, f16 m, 16 bytes as Q4_0
 // (d and m are expanded to fp32 first; one rounding each.)
 #ifndef TENSOR_DTYPE_H

@@ -50,7 +50,8 @@ typedef struct {
     // ---- reductions over one row (A1); n = 0 gives +0, for max -infinity
     float (*sum)(const float *x, size_t n);
     float (*dot_lanes)(const float *a, const float *b, size_t n);   // A1 with s[j] = fmaf(a, b, s[j]); missing lanes fmaf(0,0,s)
-    float (*max)(const float *x, size_t n);                         // lanes start at -infinity; max(a,b) = a > b ? a : b, accumulator as a; missing lanes skipped (-infinity)
+    // Lanes start at -infinity; max(a, b) = a > b ? a : b with the accumulator as a; a missing lane keeps its accumulator.
+    float (*max)(const float *x, size_t n);
     float (*exp_sum)(const float *x, float shift, size_t n);        // A1 sum of exp(x - shift)
     float (*exp_store_sum)(float *y, const float *x, float shift, size_t n);  // y = exp(x - shift) (in place allowed), A1 sum of y
 

@@ -16,6 +16,7 @@ void scalar_adamw_install(Kernels *table);
 void scalar_gemm_install(Kernels *table);
 
 #ifdef KERNELS_AVX2
+// The same files of avx2/: eight lanes, FMA, F16C.
 void avx2_math_install(Kernels *table);
 void avx2_vec_install(Kernels *table);
 void avx2_row_install(Kernels *table);
@@ -26,6 +27,7 @@ void avx2_gemm_install(Kernels *table);
 #endif
 
 #ifdef KERNELS_NEON
+// The same files of neon/: four lanes.
 void neon_math_install(Kernels *table);
 void neon_vec_install(Kernels *table);
 void neon_row_install(Kernels *table);

@@ -7,6 +7,7 @@
 #include "tensor/kernels/avx2/lanes.h"
 #include "tensor/kernels/math_constants.h"
 
+// exp_f32 of each lane.
 static inline __m256 exp8(__m256 x) {
     // x = n ln 2 + r
     __m256 shifted = fma8(x, all8(EXP_LOG2E), all8(EXP_MAGIC));
@@ -27,6 +28,7 @@ static inline __m256 exp8(__m256 x) {
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 
+// log_f32 of each lane.
 static inline __m256 log8(__m256 x) {
     // Subnormals become normal first.
     __m256 tiny = _mm256_cmp_ps(x, all8(0x1p-126f), _CMP_LT_OQ);
@@ -57,6 +59,7 @@ static inline __m256 log8(__m256 x) {
     return _mm256_blendv_ps(y, all8(NAN), _mm256_cmp_ps(x, all8(0.0f), _CMP_NGE_UQ));
 }
 
+// tanh_f32 of each lane: both branches, then a choice.
 static inline __m256 tanh8(__m256 x) {
     __m256 sign = _mm256_and_ps(x, all8(-0.0f));
     __m256 a = _mm256_andnot_ps(all8(-0.0f), x);
