@@ -1,4 +1,5 @@
-// JSON (RFC 8259), strict: valid UTF-8, no duplicate keys, no trailing text, nesting at most 512, numbers correctly rounded.
+// JSON (RFC 8259), strict: valid UTF-8, no duplicate keys, no trailing text, nesting at most 512, at most 8388608 values,
+// numbers correctly rounded and finite.
 // A parsed value is a const tree in an arena. Strings may hold NUL (written \u0000), so they carry their length.
 // Lone surrogates (\ud800) are an error. Nothing recurses on input.
 #ifndef TENSOR_BASE_JSON_H
