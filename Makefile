@@ -1,21 +1,24 @@
 # rlcd: one binary from C11, libc and pthreads. No configure step.
 #
-#   make            build build/rlcd                    make test     unit and command-line tests (needs Check)
-#   make check      the same under ASan and UBSan     make house    the rules of the house that a script can check
-#   make install    PREFIX=/usr/local DESTDIR=        make fuzz     libFuzzer targets (needs clang)
+#   make            build build/rlcd                  make deps     install Check, the library of the tests, if it is missing
+#   make test       unit and command-line tests       make check    the same under ASan and UBSan
+#   make unit       unit tests alone                  make house    the rules of the house that a script can check
+#   make fuzz       libFuzzer targets (needs clang)   make install  PREFIX=/usr/local DESTDIR=
+#   make clean      removes the build folder          make help     prints this
 #
-# CC, CFLAGS, LDFLAGS are respected; BUILD names the folder of object files, RLCD the program.
+# CC, AR, CFLAGS, LDFLAGS are respected; BUILD names the folder of object files, RLCD the program. CK_RUN_SUITE=name chooses
+# one suite. Objects are made anew when compiler or flags change. V=1 shows every compiler call.
 
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 BUILD   ?= build
-RLCD    ?= build/rlcd
+RLCD    ?= $(BUILD)/rlcd
 VERSION := 0.1.0
 
 # The numeric contract (numerics.md, A4) needs these whatever CFLAGS says.
 CONTRACT := -std=c11 -ffp-contract=off -fno-fast-math -fno-math-errno
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
-ALL      := -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE -DRLCD_VERSION='"$(VERSION)"' -DRLCD_PREFIX='"$(PREFIX)"' $(WARN) $(CFLAGS) $(CONTRACT) -pthread
+ALL      := -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE $(WARN) $(CFLAGS) $(CONTRACT) -pthread
 LIBS     := -lm
 
 # Instruction-set flags belong to their kernel folder alone; the choice is made at start (tensor/kernels/kernels.c).
@@ -30,6 +33,9 @@ FLAGS_avx2 := -mavx2 -mfma -mf16c
 FLAGS_neon :=
 ALL += $(foreach isa,$(ISA),-DKERNELS_$(shell echo $(isa) | tr a-z A-Z))
 
+# Version and place are known to tools alone: nothing below writes them into a file.
+TOOL_FLAGS := -DRLCD_VERSION='"$(VERSION)"' -DRLCD_PREFIX='"$(PREFIX)"'
+
 CORE  := $(wildcard tensor/base/*.c tensor/*.c tensor/kernels/*.c tensor/kernels/scalar/*.c nn/*.c llama/*.c rlcd/*.c) \
          $(foreach isa,$(ISA),$(wildcard tensor/kernels/$(isa)/*.c))
 TOOLS := $(filter-out tools/main.c,$(wildcard tools/*.c))
@@ -39,27 +45,39 @@ OBJ   := $(CORE:%.c=$(BUILD)/%.o) $(TOOLS:%.c=$(BUILD)/%.o)
 $(RLCD): $(BUILD)/tools/main.o $(BUILD)/librlcd.a
 	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/librlcd.a: $(OBJ)
+$(BUILD)/librlcd.a: $(OBJ) $(BUILD)/stamp.sources
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $@ $(OBJ)
 
-$(BUILD)/tensor/kernels/avx2/%.o: tensor/kernels/avx2/%.c
-	@mkdir -p $(@D)
-	$(CC) $(ALL) $(FLAGS_avx2) -MMD -MP -c -o $@ $<
+# One recipe for every object; what differs between folders stands in EXTRA.
+COMPILE = @mkdir -p $(@D) && echo "$(CC) $<" && $(if $(V),set -x;) $(CC) $(ALL) $(EXTRA) -MMD -MP -c -o $@ $<
+$(BUILD)/tools/%.o: tools/%.c $(BUILD)/stamp.flags $(BUILD)/stamp.tools
+	$(COMPILE)
+$(BUILD)/%.o: %.c $(BUILD)/stamp.flags
+	$(COMPILE)
+$(BUILD)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2)
+$(BUILD)/tools/%.o: EXTRA = $(TOOL_FLAGS)
+$(BUILD)/tests/%.o: EXTRA = $(CHECK_FLAGS) -I$(BUILD)/tests
 
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(ALL) -MMD -MP -c -o $@ $<
+# Stamps change when what they hold changes: compiler and flags, tools' own flags, the list of sources.
+STAMP = @mkdir -p $(@D) && printf '%s\n' $(foreach word,$(1),'$(subst ','\'',$(word))') | cmp -s - $@ \
+    || printf '%s\n' $(foreach word,$(1),'$(subst ','\'',$(word))') > $@
+$(BUILD)/stamp.flags: FORCE
+	$(call STAMP,$(CC) $(MACHINE) $(shell $(CC) -dumpversion) $(AR) $(ALL) $(LDFLAGS) $(FLAGS_avx2))
+$(BUILD)/stamp.tools: FORCE
+	$(call STAMP,$(TOOL_FLAGS))
+$(BUILD)/stamp.sources: FORCE
+	$(call STAMP,$(CORE) $(TOOLS))
+$(BUILD)/stamp.tests: FORCE
+	$(call STAMP,$(TESTS))
 
 # Tests: every tests/test_NAME.c defines `Suite *suite_NAME(void)`; the list is made from the file names.
 CHECK_FLAGS = $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS  = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
-TEST_OBJ := $(TESTS:%.c=$(BUILD)/%.o) $(BUILD)/tests/support.o $(BUILD)/tests/runner.o
+TEST_OBJ := $(TESTS:%.c=$(BUILD)/%.o) $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTS),$(wildcard tests/*.c)))
 
-$(BUILD)/tests/%.o: ALL += $(CHECK_FLAGS)
 $(BUILD)/tests/runner.o: $(BUILD)/tests/suites.inc
-$(BUILD)/tests/runner.o: ALL += -I$(BUILD)/tests
-$(BUILD)/tests/suites.inc: $(TESTS) Makefile
+$(BUILD)/tests/suites.inc: $(BUILD)/stamp.tests
 	@mkdir -p $(@D)
 	@for t in $(TESTS:tests/test_%.c=%); do echo "SUITE($$t)"; done > $@
 
@@ -79,6 +97,25 @@ check:
 
 house:
 	@sh tests/house.sh
+	@sh tests/house_test.sh
+
+# Check by whatever installs packages here; as another user than root through sudo. Nothing happens when it is there.
+SUDO = $$(test "$$(id -u)" = 0 || echo sudo)
+deps:
+	@if pkg-config --exists check 2>/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then \
+	    $(SUDO) apt-get update && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y check pkg-config; \
+	elif command -v dnf >/dev/null; then $(SUDO) dnf install -y check-devel pkgconf-pkg-config; \
+	elif command -v pacman >/dev/null; then $(SUDO) pacman -Sy --noconfirm --needed check pkgconf; \
+	elif command -v zypper >/dev/null; then $(SUDO) zypper --non-interactive install check-devel pkg-config; \
+	elif command -v apk >/dev/null; then $(SUDO) apk add check-dev pkgconf; \
+	elif command -v brew >/dev/null; then brew install check pkg-config; \
+	else echo "make deps: found none of apt-get, dnf, pacman, zypper, apk, brew; install Check (libcheck.github.io/check)" \
+	    "and pkg-config by hand" >&2; exit 1; fi
+# `make -j deps test`: tests wait for what deps installs.
+ifneq (,$(filter deps,$(MAKECMDGOALS)))
+$(TEST_OBJ): | deps
+endif
 
 install: $(RLCD)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rlcd
@@ -88,13 +125,21 @@ install: $(RLCD)
 clean:
 	rm -rf build
 
-# Fuzz targets: tests/fuzz/fuzz_NAME.c -> build/fuzz/fuzz_NAME
-FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+# Fuzz targets: tests/fuzz/fuzz_NAME.c -> build/fuzz/fuzz_NAME, over a library with the same sanitizers.
+FUZZ_CC  ?= clang
+SPY      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ     := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LIB := build/fuzz/lib/librlcd.a
 fuzz: $(FUZZ)
-build/fuzz/%: tests/fuzz/%.c
-	$(MAKE) CC=clang BUILD=build/fuzz/lib RLCD=build/fuzz/rlcd CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined" build/fuzz/lib/librlcd.a
-	clang -I. -D_GNU_SOURCE -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< build/fuzz/lib/librlcd.a -lm -pthread
+$(FUZZ_LIB): FORCE
+	$(MAKE) CC=$(FUZZ_CC) BUILD=build/fuzz/lib CFLAGS="$(SPY) -fsanitize=fuzzer-no-link" $@
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
+	$(FUZZ_CC) -I. -D_GNU_SOURCE $(CONTRACT) $(SPY) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ_LIB) -lm -pthread
 
--include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BUILD)/tools/main.d
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: test unit check house install clean fuzz
+-include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BUILD)/tools/main.d $(FUZZ:=.d)
+
+FORCE:
+.PHONY: test unit check house deps install clean fuzz help FORCE
