@@ -63,24 +63,34 @@ static bool read_small(const char *path, char *out, size_t size) {
     return got > 0;
 }
 
+// Reads the first number of a text and moves behind it and one space; false when there is none ("max").
+static bool take_number(const char **text, int64_t *value) {
+    size_t length = strcspn(*text, " \n");
+    if (!number_parse_int((Text){*text, length}, value)) return false;
+    *text += length + ((*text)[length] == ' ');
+    return true;
+}
+
 // Lowers *least to the cores that quota / period microseconds allow, rounded up.
-static void lower_to(int *least, long quota, long period) {
+static void lower_to(int *least, int64_t quota, int64_t period) {
     if (quota <= 0 || period <= 0) return;
-    long cores = quota / period + (quota % period != 0);
+    int64_t cores = quota / period + (quota % period != 0);
     if (cores < *least) *least = (int)cores;
 }
 
 // The quota in one folder: cgroup v2 "cpu.max" ("max 100000" or "quota period"), or v1's two files.
 static void read_quota(int *least, const char *folder) {
-    char path[4096 + 64], text[64], period[64];
-    long quota, length;
+    char path[4096 + 64], text[64], length[64];
+    const char *first = text, *second = length;
+    int64_t quota, period;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
-    if (read_small(path, text, sizeof text) && sscanf(text, "%ld %ld", &quota, &length) == 2) lower_to(least, quota, length);
+    if (read_small(path, text, sizeof text) && take_number(&first, &quota) && take_number(&first, &period)) lower_to(least, quota, period);
     snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
     if (!read_small(path, text, sizeof text)) return;
     snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-    if (read_small(path, period, sizeof period) && sscanf(text, "%ld", &quota) == 1 && sscanf(period, "%ld", &length) == 1)
-        lower_to(least, quota, length);
+    first = text;
+    if (!read_small(path, length, sizeof length)) return;
+    if (take_number(&first, &quota) && take_number(&second, &period)) lower_to(least, quota, period);
 }
 
 // Quotas hold for all groups below: looks at this process's group and each parent up to the mount.

@@ -1,4 +1,4 @@
-// Files: read-only maps, whole reads, lines, writes that a crash cannot halve, the lock of a run directory.
+// Files: read-only maps, whole reads, lines (lines.h), writes that a crash cannot halve, the lock of a run directory.
 //
 // Every durable write goes: temporary name in the same directory -> write -> fsync, close checked -> rename -> fsync of the
 // directory. A failure removes the temporary and leaves the old file as it was.
@@ -6,6 +6,7 @@
 #define TENSOR_BASE_FILE_H
 
 #include "tensor/base/arena.h"
+#include "tensor/base/lines.h"
 #include "tensor/base/status.h"
 #include "tensor/base/str.h"
 
@@ -16,12 +17,15 @@ typedef struct {
     size_t size;
 } FileMap;
 
+// Maps `path`, which must outlive the map; ERR_IO names the path and what is there instead of a regular file.
 Status file_map(FileMap *map, const char *path, Error *error);
+// Ends the map; safe when file_map failed.
 void file_unmap(FileMap *map);
 
 // The whole of a regular file of at most `limit` bytes, NUL behind it, in the arena.
 Status file_read(Text *out, Arena *arena, const char *path, size_t limit, Error *error);
 
+// True when the path, symlinks followed, leads to anything / to a directory.
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 // "dir/name" in the arena.
@@ -57,14 +61,6 @@ Status append_open(FileAppend *a, const char *path, uint64_t keep, Error *error)
 Status append_line(FileAppend *a, Text line, Error *error);
 Status append_sync(FileAppend *a, Error *error);
 Status append_close(FileAppend *a, Error *error);
-
-// Reads lines one at a time, plain or .gz (by name; through `gzip -dc`, its exit status checked at the end), "-" is stdin.
-// A line is at most 64 MiB, without its '\n' or '\r\n'; a missing final newline is accepted. Memory: one line.
-typedef struct LineReader LineReader;
-Status lines_open(LineReader **out, Arena *arena, const char *path, Error *error);
-// Next line: *more false at the end. `line` is valid until the next call. Line numbers count from 1.
-Status lines_next(LineReader *reader, Text *line, size_t *number, bool *more, Error *error);
-void lines_close(LineReader *reader);
 
 // Makes a directory and its parents.
 Status directory_make(const char *path, Error *error);

@@ -36,7 +36,8 @@ const Json *json_get(const Json *object, const char *key);
 // Typed members. `where` prefixes the sentence. The *_or forms return `fallback` when the key is absent or null and still
 // fail on a wrong type. Integers must lie in [low, high]; numbers must be finite.
 Status json_need_int(const Json *object, const char *key, int64_t low, int64_t high, int64_t *out, const char *where, Error *error);
-Status json_int_or(const Json *object, const char *key, int64_t low, int64_t high, int64_t fallback, int64_t *out, const char *where, Error *error);
+Status json_int_or(const Json *object, const char *key, int64_t low, int64_t high, int64_t fallback, int64_t *out, const char *where,
+                   Error *error);
 Status json_need_number(const Json *object, const char *key, double *out, const char *where, Error *error);
 Status json_number_or(const Json *object, const char *key, double fallback, double *out, const char *where, Error *error);
 Status json_need_string(const Json *object, const char *key, Text *out, const char *where, Error *error);

@@ -17,7 +17,8 @@ RngKey rng_key(uint64_t seed, const char *stream) {
     sha256_end(&hash, digest);
     RngKey key;
     for (int i = 0; i < 2; i++)
-        key.word[i] = (uint32_t)digest[4 * i] | (uint32_t)digest[4 * i + 1] << 8 | (uint32_t)digest[4 * i + 2] << 16 | (uint32_t)digest[4 * i + 3] << 24;
+        key.word[i] = (uint32_t)digest[4 * i] | (uint32_t)digest[4 * i + 1] << 8 | (uint32_t)digest[4 * i + 2] << 16 |
+                      (uint32_t)digest[4 * i + 3] << 24;
     return key;
 }
 
@@ -36,7 +37,8 @@ void rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
 
 // Packs a draw into the counter's words as rng.h declares them.
 static void draw_counter(uint32_t counter[4], RngDraw draw) {
-    REQUIRE(draw.side < 4 && draw.sample < 65536 && draw.attempt < 16384, "rng: side %u, sample %u, try %u", draw.side, draw.sample, draw.attempt);
+    REQUIRE(draw.side < 4 && draw.sample < 65536 && draw.attempt < 16384,
+            "rng: side %u, sample %u, try %u", draw.side, draw.sample, draw.attempt);
     counter[0] = draw.step;
     counter[1] = draw.prompt;
     counter[2] = draw.position;

@@ -16,7 +16,9 @@ typedef struct {
 } Text;
 
 #define TEXT(literal) ((Text){(literal), sizeof(literal) - 1})
+// The text of a NUL-terminated string, which it points into.
 Text text_of(const char *c_string);
+// Same length and same bytes.
 bool text_equal(Text a, Text b);
 // Bytewise order (unsigned), shorter first when one begins with the other: <0, 0, >0. Independent of locale and char's sign.
 int text_compare(Text a, Text b);
@@ -35,10 +37,13 @@ typedef struct {
     size_t size, capacity;
 } Str;
 
+// An empty text; nothing is taken from the arena until something is appended.
 Str str_make(Arena *arena);
+// Appends a text, one byte, or what printf would print (never numbers for data files: those go through number_print).
 void str_append(Str *s, Text text);
 void str_append_char(Str *s, char c);
 void str_printf(Str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// What was appended so far; valid until the next append.
 Text str_text(const Str *s);
 
 // Length 1..4 of the valid UTF-8 sequence at data[0..size) with its code point, or 0 (overlong, surrogate, > U+10FFFF, cut).
