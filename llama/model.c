@@ -1,0 +1,165 @@
+#include "llama/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/attention.h"
+#include "nn/embedding.h"
+#include "nn/rmsnorm.h"
+#include "nn/swiglu.h"
+#include "tensor/op_add.h"
+
+// What stays the same through the layers of one call.
+typedef struct {
+    Tape *tape;
+    const Llama *model;
+    const Adapter *adapter;
+    const LlamaBatch *batch;
+    KvCache *cache;
+} Call;
+
+// y = W x, with the adapter's part when there is one.
+static Tensor *project(const Call *c, int layer, int proj, Tensor *x) {
+    return lora_linear(c->tape, x, c->model->weights.layer[layer].proj[proj], adapter_lora(c->adapter, layer, proj));
+}
+
+// Attention of new rows over what their slots already hold: store the new keys and values, then look at all of them.
+static Tensor *cached_attention(const Call *c, int layer, Tensor *q, Tensor *k, Tensor *v) {
+    const LlamaConfig *config = &c->model->config;
+    const LlamaBatch *b = c->batch;
+    AttentionSpan *spans = arena_alloc(q->arena, (size_t)b->B * sizeof *spans);
+    for (int i = 0; i < b->B; i++) {
+        KeyValue *heads = kvcache_heads(c->cache, layer, b->slot[i]);
+        spans[i] = (AttentionSpan){b->offsets[i], b->offsets[i + 1] - b->offsets[i], c->cache->length[b->slot[i]], heads};
+        for (int row = b->offsets[i]; row < b->offsets[i + 1]; row++)
+            for (int h = 0; h < config->K; h++) {
+                size_t at = ((size_t)row * (size_t)config->K + (size_t)h) * (size_t)config->S;
+                attention_store(&heads[h], tensor_f32(k) + at, tensor_f32(v) + at, spans[i].start + row - spans[i].first, config->S);
+            }
+    }
+    Tensor *y = tensor_new_2d(q->arena, false, b->N, config->H * config->S);
+    attention_forward(tensor_f32(y), NULL, tensor_f32(q), spans, b->B, config->H, config->K, config->S);
+    return y;
+}
+
+// One layer: norm, attention, add, norm, feed-forward, add.
+static Tensor *block(const Call *c, int layer, Tensor *x) {
+    const LlamaConfig *config = &c->model->config;
+    const LlamaLayer *w = &c->model->weights.layer[layer];
+    const LlamaBatch *b = c->batch;
+
+    Tensor *h = rmsnorm(c->tape, x, w->attention_norm, config->norm_eps);
+    Tensor *q = rope(c->tape, project(c, layer, PROJ_Q, h), &c->model->rope, b->position, config->H);
+    Tensor *k = rope(c->tape, project(c, layer, PROJ_K, h), &c->model->rope, b->position, config->K);
+    Tensor *v = project(c, layer, PROJ_V, h);
+    Tensor *a = c->cache ? cached_attention(c, layer, q, k, v) : attention(c->tape, q, k, v, b->offsets, b->B, config->H, config->K);
+    x = op_add(c->tape, x, project(c, layer, PROJ_O, a));
+
+    h = rmsnorm(c->tape, x, w->ffn_norm, config->norm_eps);
+    Tensor *f = swiglu(c->tape, project(c, layer, PROJ_GATE, h), project(c, layer, PROJ_UP, h));
+    return op_add(c->tape, x, project(c, layer, PROJ_DOWN, f));
+}
+
+Tensor *llama_forward(Tape *tape, const Llama *model, const Adapter *adapter, const LlamaBatch *batch, KvCache *cache, Arena *arena) {
+    const LlamaConfig *config = &model->config;
+    REQUIRE(tape == NULL || cache == NULL, "llama: a gradient through the cache is not wanted anywhere");
+    Call call = {tape, model, adapter, batch, cache};
+
+    Tensor *x = embedding(tape, arena, model->weights.embedding, batch->ids, batch->N);
+    for (int l = 0; l < config->L; l++) {
+        ArenaMark mark = arena_mark(arena);
+        Tensor *next = block(&call, l, x);
+        if (tape) {
+            x = next;
+        } else {
+            // Nothing looks back: keep the rows, release the layer.
+            memcpy(x->data, next->data, tensor_count(x) * sizeof(float));
+            arena_release(arena, mark);
+        }
+    }
+    if (cache)
+        for (int i = 0; i < batch->B; i++) cache->length[batch->slot[i]] += batch->offsets[i + 1] - batch->offsets[i];
+    return rmsnorm(tape, x, model->weights.norm, config->norm_eps);
+}
+
+LlamaBatch llama_batch(Arena *arena, const int32_t *const *ids, const int *lengths, int B) {
+    int N = 0;
+    for (int i = 0; i < B; i++) N += lengths[i];
+    int32_t *joined = arena_alloc(arena, (size_t)N * sizeof *joined);
+    int *offsets = arena_alloc(arena, (size_t)(B + 1) * sizeof *offsets);
+    int *position = arena_alloc(arena, (size_t)N * sizeof *position);
+    int row = 0;
+    for (int i = 0; i < B; i++) {
+        offsets[i] = row;
+        for (int t = 0; t < lengths[i]; t++, row++) {
+            joined[row] = ids[i][t];
+            position[row] = t;
+        }
+    }
+    offsets[B] = row;
+    return (LlamaBatch){.N = N, .B = B, .ids = joined, .offsets = offsets, .position = position};
+}
+
+Status llama_open(Llama *model, Arena *arena, const char *path, Error *error) {
+    *model = (Llama){0};
+    TRY(weights_open(&model->weights, &model->config, &model->source, arena, path, error));
+    return OK;
+}
+
+void llama_close(Llama *model) { weights_close(&model->source); }
+
+Status llama_prepare(Llama *model, Arena *arena, int positions, Error *error) {
+    if (positions > model->config.context)
+        return error_set(error, ERR_DATA, "%s: a sequence of %d tokens is longer than the model's context of %d", model->source.path, positions, model->config.context);
+    if (positions > model->rope.positions) model->rope = rope_table(arena, model->weights.inv_freq, model->config.S / 2, positions);
+    return OK;
+}
+
+// Declares the fp32 twin of one weight under `name`.
+static Tensor *twin(Params *params, const Tensor *w, const char *name) { return params_add(params, name, w->rank, w->dim); }
+
+// Fills a twin with the expanded numbers of the stored weight.
+static void expand(Tensor *to, const Tensor *from) {
+    size_t columns = (size_t)tensor_columns(from), bytes = dtype_bytes(from->type, columns);
+    for (int row = 0; row < tensor_rows(from); row++)
+        dtype_expand(tensor_f32(to) + (size_t)row * columns, (const char *)from->data + (size_t)row * bytes, from->type, 0, columns);
+}
+
+Llama *llama_declare(Params *params, const Llama *model) {
+    const LlamaConfig *config = &model->config;
+    const LlamaWeights *old = &model->weights;
+    Llama *twin_model = arena_alloc(params->arena, sizeof *twin_model);
+    *twin_model = *model;
+    LlamaWeights *fresh = &twin_model->weights;
+    fresh->layer = arena_zeros(params->arena, (size_t)config->L, sizeof *fresh->layer);
+
+    // One order: embedding, layers, norm, head.
+    char name[128];
+    fresh->embedding = twin(params, old->embedding, "model.embed_tokens.weight");
+    for (int l = 0; l < config->L; l++) {
+        snprintf(name, sizeof name, "model.layers.%d.input_layernorm.weight", l);
+        fresh->layer[l].attention_norm = twin(params, old->layer[l].attention_norm, name);
+        for (int p = 0; p < PROJ_COUNT; p++) {
+            snprintf(name, sizeof name, "model.layers.%d.%s.%s.weight", l, p <= PROJ_O ? "self_attn" : "mlp", PROJ_NAMES[p]);
+            fresh->layer[l].proj[p] = twin(params, old->layer[l].proj[p], name);
+        }
+        snprintf(name, sizeof name, "model.layers.%d.post_attention_layernorm.weight", l);
+        fresh->layer[l].ffn_norm = twin(params, old->layer[l].ffn_norm, name);
+    }
+    fresh->norm = twin(params, old->norm, "model.norm.weight");
+    fresh->head = config->tied ? fresh->embedding : twin(params, old->head, "lm_head.weight");
+    return twin_model;
+}
+
+void llama_fill(Llama *to, const Llama *from) {
+    expand(to->weights.embedding, from->weights.embedding);
+    for (int l = 0; l < from->config.L; l++) {
+        LlamaLayer *t = &to->weights.layer[l];
+        const LlamaLayer *f = &from->weights.layer[l];
+        expand(t->attention_norm, f->attention_norm);
+        expand(t->ffn_norm, f->ffn_norm);
+        for (int p = 0; p < PROJ_COUNT; p++) expand(t->proj[p], f->proj[p]);
+    }
+    expand(to->weights.norm, from->weights.norm);
+    if (!from->config.tied) expand(to->weights.head, from->weights.head);
+}

@@ -1,0 +1,51 @@
+// LLaMA (Touvron et al., 2023, arXiv 2302.13971): wiring only; the arithmetic is in nn/.
+//
+//     ids -> embedding -> L x [ norm, attention, add, norm, feed-forward, add ] -> norm -> hidden rows
+//
+// One function serves training, scoring and generation: a NULL tape records nothing, a NULL cache means whole sequences, a
+// NULL adapter means the base. Rows are ragged: N rows of B sequences with offsets, no padding anywhere.
+#ifndef LLAMA_MODEL_H
+#define LLAMA_MODEL_H
+
+#include "llama/adapter.h"
+#include "llama/config.h"
+#include "llama/kvcache.h"
+#include "llama/weights.h"
+#include "tensor/tape.h"
+
+typedef struct {
+    LlamaConfig config;
+    LlamaWeights weights;
+    LlamaSource source;
+    RopeTable rope;      // positions that may occur in this run
+} Llama;
+
+// The rows of one call.
+typedef struct {
+    int N, B;
+    const int32_t *ids;    // [N]
+    const int *offsets;    // [B + 1]
+    const int *position;   // [N] place in its sequence
+    const int *slot;       // [B] place in the cache; NULL without a cache
+} LlamaBatch;
+
+// Opens a model's weights and prepares angles for `positions` positions (at most the model's context, checked).
+Status llama_open(Llama *model, Arena *arena, const char *path, Error *error);
+void llama_close(Llama *model);
+
+// Makes sure that rows up to position `positions - 1` can be computed; ERR_DATA when the model's context is shorter.
+Status llama_prepare(Llama *model, Arena *arena, int positions, Error *error);
+
+// A model whose every weight is an fp32 tensor of `params` (names of formats.md, section 2): for training all of them. The
+// caller finishes the block, then llama_fill copies the numbers of `model` into it (or a checkpoint is loaded).
+Llama *llama_declare(Params *params, const Llama *model);
+void llama_fill(Llama *twin, const Llama *model);
+
+// A batch of whole sequences in `arena`: ids are joined, offsets and positions filled in.
+LlamaBatch llama_batch(Arena *arena, const int32_t *const *ids, const int *lengths, int B);
+
+// Hidden rows [N, D] behind the final norm, in `arena`. With a cache: keys and values of the new rows are stored in their
+// slots, whose lengths grow. Without a tape everything but the result is released again.
+Tensor *llama_forward(Tape *tape, const Llama *model, const Adapter *adapter, const LlamaBatch *batch, KvCache *cache, Arena *arena);
+
+#endif

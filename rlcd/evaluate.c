@@ -1,0 +1,48 @@
+#include "rlcd/evaluate.h"
+
+#include "tensor/kernels/kernels.h"
+
+Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts, int n,
+                        const GenerateConfig *config, Session *session, Error *error) {
+    Arena *arena = session->run;
+    const PromptTokens **asked = arena_alloc(arena, (size_t)n * sizeof *asked);
+    for (int i = 0; i < n; i++) asked[i] = &prompts[i];
+    Role reference = role_base(base);
+    *result = (EvaluateResult){.n = n, .rollouts = arena_zeros(arena, (size_t)n, sizeof(Rollout))};
+    GenerateConfig generate = *config;
+    generate.key = rng_key(session->seed, "eval.sample");
+    TRY(rollout_sample(result->rollouts, asked, n, role, base, &generate, 0, arena, session, error));
+    TRY(rollout_score(result->rollouts, n, &reference, preference, NULL, 1.0f, arena, session, error));
+
+    // One number a reply, then means over replies; tokens count once each in the perplexity.
+    double *kl = arena_alloc(arena, (size_t)n * sizeof *kl), *length = arena_alloc(arena, (size_t)n * sizeof *length);
+    result->score = preference ? arena_alloc(arena, (size_t)n * sizeof *result->score) : NULL;
+    int *offset = arena_alloc(arena, (size_t)(n + 1) * sizeof *offset), tokens = 0, ended = 0;
+    double nats = 0;
+    for (int i = 0; i < n; i++) {
+        const Rollout *r = &result->rollouts[i];
+        int T = sequence_actions(&r->sequence);
+        kl[i] = 0;
+        for (int t = 0; t < T; t++) {
+            kl[i] += (double)r->logp[t] - (double)r->ref_logp[t];
+            nats -= (double)r->ref_logp[t];
+        }
+        length[i] = T;
+        if (preference) result->score[i] = (double)r->score;
+        ended += r->end != END_LIMIT;
+        offset[i] = tokens;
+        tokens += T;
+    }
+    offset[n] = tokens;
+    int32_t *ids = arena_alloc(arena, (size_t)(tokens + 1) * sizeof *ids);
+    for (int i = 0; i < n; i++)
+        for (int t = offset[i]; t < offset[i + 1]; t++) ids[t] = result->rollouts[i].sequence.ids[result->rollouts[i].sequence.from + t - offset[i]];
+
+    result->kl = measure_mean(kl, n);
+    result->length = measure_mean(length, n);
+    if (preference) result->scores = measure_mean(result->score, n);
+    result->perplexity = (double)exp_f32((float)(nats / (double)tokens));
+    result->ended = (double)ended / (double)n;
+    for (int order = 1; order <= 3; order++) result->distinct[order - 1] = measure_distinct_ids(arena, ids, offset, n, order);
+    return OK;
+}

@@ -1,0 +1,98 @@
+#include "rlcd/ppo_math.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tensor/base/status.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/op_add.h"
+#include "tensor/op_clip.h"
+#include "tensor/op_exp.h"
+#include "tensor/op_max.h"
+#include "tensor/op_mul.h"
+#include "tensor/op_scale.h"
+#include "tensor/op_square.h"
+#include "tensor/op_sub.h"
+
+bool kl_from_name(const char *name, KlKind *kind) {
+    static const char *const NAMES[] = {"clamp", "k1", "k2", "k3"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, NAMES[i]) == 0) {
+            *kind = (KlKind)i;
+            return true;
+        }
+    return false;
+}
+
+void ppo_kl(float *kl, const float *logp, const float *ref_logp, int T, KlKind kind) {
+    for (int t = 0; t < T; t++) {
+        float l = logp[t] - ref_logp[t];
+        switch (kind) {
+            case KL_CLAMP: kl[t] = l > 0 ? l : 0; break;
+            case KL_K1: kl[t] = l; break;
+            case KL_K2: kl[t] = (l * l) * 0.5f; break;
+            case KL_K3: kl[t] = (exp_f32(-l) - 1.0f) + l; break;
+        }
+    }
+}
+
+void ppo_shape_reward(float *reward, const float *kl, float coef, float score, int T) {
+    for (int t = 0; t < T; t++) reward[t] = -(coef * kl[t]);
+    reward[T - 1] = reward[T - 1] + score;
+}
+
+void ppo_estimate_advantage(float *advantage, float *returns, const float *reward, const float *value, int T, float gamma, float lambda) {
+    float next_advantage = 0, next_value = 0;
+    for (int t = T - 1; t >= 0; t--) {
+        float delta = (reward[t] + gamma * next_value) - value[t];
+        advantage[t] = delta + (gamma * lambda) * next_advantage;
+        returns[t] = advantage[t] + value[t];
+        next_advantage = advantage[t];
+        next_value = value[t];
+    }
+}
+
+void ppo_whiten(float *x, int T, float mean, float variance, bool shift_mean) {
+    float deviation = sqrtf(variance + 1e-8f);
+    for (int t = 0; t < T; t++) {
+        x[t] = (x[t] - mean) / deviation;
+        if (!shift_mean) x[t] = x[t] + mean;
+    }
+}
+
+// A constant beside the tape: numbers that no gradient reaches.
+static Tensor *constant(const Tensor *like, const float *data) {
+    return tensor_wrap(like->arena, DTYPE_F32, like->rank, like->dim, data, NULL, NULL);
+}
+
+// How often b is larger than a.
+static int count_larger(const Tensor *a, const Tensor *b) {
+    int n = 0;
+    for (size_t i = 0; i < tensor_count(a); i++) n += tensor_f32(b)[i] > tensor_f32(a)[i];
+    return n;
+}
+
+Tensor *ppo_policy_loss(Tape *tape, Tensor *logp, const float *old_logp, const float *advantage, float eps, int *clipped) {
+    Tensor *ratio = op_exp(tape, op_sub(tape, logp, constant(logp, old_logp)));
+    Tensor *minus_a = op_scale(NULL, constant(logp, advantage), -1.0f);
+    Tensor *plain = op_mul(tape, ratio, minus_a);
+    Tensor *cut = op_mul(tape, op_clip(tape, ratio, 1.0f - eps, 1.0f + eps), minus_a);
+    if (clipped) *clipped = count_larger(plain, cut);
+    return op_max(tape, plain, cut);
+}
+
+Tensor *ppo_value_loss(Tape *tape, Tensor *value, const float *old_value, const float *returns, float eps, int *clipped) {
+    Tensor *old = constant(value, old_value), *target = constant(value, returns);
+    Tensor *moved = op_add(tape, op_clip(tape, op_sub(tape, value, old), -eps, eps), old);
+    Tensor *plain = op_square(tape, op_sub(tape, value, target));
+    Tensor *cut = op_square(tape, op_sub(tape, moved, target));
+    if (clipped) *clipped = count_larger(plain, cut);
+    return op_scale(tape, op_max(tape, plain, cut), 0.5f);
+}
+
+float ppo_adapt_kl(float coef, float kl, float target, float steps, float horizon) {
+    float error = kl / target - 1.0f;
+    if (error > 0.2f) error = 0.2f;
+    if (error < -0.2f) error = -0.2f;
+    return coef * (1.0f + error * steps / horizon);
+}

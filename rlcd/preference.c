@@ -1,0 +1,237 @@
+#include "rlcd/preference.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "nn/linear.h"
+#include "tensor/base/rng.h"
+#include "tensor/op_add.h"
+#include "tensor/op_gather.h"
+#include "tensor/op_log_sigmoid.h"
+#include "tensor/op_scale.h"
+#include "tensor/op_sub.h"
+
+PreferenceConfig preference_default(void) {
+    return (PreferenceConfig){
+        .epochs = 1,                                                // paper.md, section 2
+        .batch = 16,                                                // paper.md, section 2
+        .schedule = {.kind = SCHEDULE_COSINE, .rate = 2e-4},        // adapters want more than the paper's 3e-6 for all weights
+        .warmup_share = 0.03,                                       // paper.md, section 2
+        .adamw = adamw_default(),                                   // paper.md, section 2: weight decay 0
+        .max_norm = 1.0f,                                           // paper.md, section 2 (PPO's)
+        .adapter = adapter_default(),
+        .max_tokens = 512,                                          // paper.md, section 2
+    };
+}
+
+// ---- tokens
+
+// Ids of a reply: the sampled ones when they belong to this tokenizer, else the text's.
+static Status reply_ids(const int32_t **ids, int *count, const int32_t *stored, int n_stored, Text text, bool use_stored, const Base *base, Arena *arena, Error *error) {
+    if (use_stored && stored) {
+        for (int i = 0; i < n_stored; i++)
+            if (stored[i] < 0 || stored[i] >= base->llama.config.V)
+                return error_set(error, ERR_DATA, "stored reply id %d: expected 0 to %d", stored[i], base->llama.config.V - 1);
+        *ids = stored;
+        *count = n_stored;
+        return OK;
+    }
+    int32_t *encoded;
+    TRY(tokenizer_encode(base->tokenizer, arena, text, &encoded, count, error));
+    *ids = encoded;
+    return OK;
+}
+
+Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens, Arena *arena, int *cut, Error *error) {
+    *out = arena_alloc(arena, (size_t)(pairs->count + 1) * sizeof **out);
+    *cut = 0;
+    for (int i = 0; i < pairs->count; i++) {
+        const Pair *p = &pairs->pair[i];
+        PairTokens *t = *out + i;
+        bool stored = p->tokenizer.size > 0 && text_equal(p->tokenizer, text_of(tokenizer_hash));
+        int32_t *prompt;
+        const int32_t *chosen, *rejected;
+        int n_prompt, n_chosen, n_rejected;
+        Status status = tokenizer_encode(base->tokenizer, arena, p->prompt, &prompt, &n_prompt, error);
+        if (status == OK) status = reply_ids(&chosen, &n_chosen, p->chosen_ids, p->chosen_count, p->chosen, stored, base, arena, error);
+        if (status == OK) status = reply_ids(&rejected, &n_rejected, p->rejected_ids, p->rejected_count, p->rejected, stored, base, arena, error);
+        if (status != OK) return error_prefix(error, "pair %d", i);
+
+        // Both replies keep the same prompt: what the longer one leaves room for.
+        int longer = n_chosen > n_rejected ? n_chosen : n_rejected, room = max_tokens - longer - 1;
+        if (room < 1) return error_set(error, ERR_DATA, "pair %d: a reply of %d tokens does not fit into %d with a prompt", i, longer, max_tokens);
+        *cut += n_prompt > room;
+        const int32_t *kept = ids_keep_last(prompt, &n_prompt, room);
+        t->chosen = sequence_join(arena, kept, n_prompt, chosen, n_chosen, base->end);
+        t->rejected = sequence_join(arena, kept, n_prompt, rejected, n_rejected, base->end);
+        t->label = (float)p->label;
+    }
+    return OK;
+}
+
+// ---- the loss of one pair
+
+typedef struct {
+    float loss, chosen, rejected;   // unnormalised scores
+} PairResult;
+
+// loss = -label * log sigmoid(d) - (1 - label) * log sigmoid(-d), d = r+ - r-; its gradient times `weight` is added.
+static PairResult pair_step(Role *model, const PairTokens *pair, float weight, Arena *arena) {
+    ArenaMark mark = arena_mark(arena);
+    Tape tape = tape_make(arena);
+    const int32_t *ids[2] = {pair->chosen.ids, pair->rejected.ids};
+    int lengths[2] = {pair->chosen.count, pair->rejected.count};
+    LlamaBatch batch = llama_batch(arena, ids, lengths, 2);
+
+    Tensor *h = llama_forward(&tape, model->llama, model->adapter, &batch, NULL, arena);
+    Tensor *better = linear(&tape, op_gather(&tape, h, (int[]){batch.offsets[1] - 1}, 1), model->head, NULL);
+    Tensor *worse = linear(&tape, op_gather(&tape, h, (int[]){batch.offsets[2] - 1}, 1), model->head, NULL);
+    Tensor *d = op_sub(&tape, better, worse);
+    Tensor *loss = op_scale(&tape, op_log_sigmoid(&tape, d), -pair->label);
+    if (pair->label != 1) loss = op_add(&tape, loss, op_scale(&tape, op_log_sigmoid(&tape, op_scale(&tape, d, -1)), pair->label - 1));
+
+    PairResult result = {tensor_f32(loss)[0], tensor_f32(better)[0], tensor_f32(worse)[0]};
+    if (isfinite(result.loss)) {
+        loss->grad[0] = weight;
+        tape_backward(&tape);
+    }
+    arena_release(arena, mark);
+    return result;
+}
+
+// ---- the loop
+
+// Mean and deviation of the scores over all replies: what makes scores of different runs comparable.
+static Status measure_scores(Role *model, const PairTokens *pairs, int n, Session *session, Error *error) {
+    Sequence *all = arena_alloc(session->run, (size_t)(2 * n) * sizeof *all);
+    float *score = arena_alloc(session->run, (size_t)(2 * n) * sizeof *score), *copy = arena_alloc(session->run, (size_t)(2 * n) * sizeof *copy);
+    for (int i = 0; i < n; i++) {
+        all[2 * i] = pairs[i].chosen;
+        all[2 * i + 1] = pairs[i].rejected;
+    }
+    model->mean = 0;
+    model->deviation = 1;
+    TRY(score_preference(score, model, all, 2 * n, session, error));
+    memcpy(copy, score, (size_t)(2 * n) * sizeof *copy);
+    float mean = tree_sum(copy, 2 * n) / (float)(2 * n);
+    for (int i = 0; i < 2 * n; i++) copy[i] = (score[i] - mean) * (score[i] - mean);
+    model->mean = mean;
+    model->deviation = sqrtf(tree_sum(copy, 2 * n) / (float)(2 * n));
+    if (!(model->deviation > 0)) return error_set(error, ERR_NUMERIC, "preference: all %d scores are equal (%g): nothing was learned", 2 * n, (double)mean);
+    return OK;
+}
+
+// Statistics of one minibatch for metrics.jsonl.
+static void log_step(Session *session, int64_t step, PairResult *results, int n, float norm, float lr, double start, double tokens) {
+    ArenaMark mark = arena_mark(session->step);
+    float *loss = arena_alloc(session->step, (size_t)n * sizeof *loss), *margin = arena_alloc(session->step, (size_t)n * sizeof *margin);
+    float *score = arena_alloc(session->step, (size_t)n * sizeof *score);
+    int right = 0;
+    float low = INFINITY, high = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        loss[i] = results[i].loss;
+        margin[i] = results[i].chosen - results[i].rejected;
+        score[i] = results[i].chosen + results[i].rejected;
+        right += margin[i] > 0;
+        low = fminf(low, fminf(results[i].chosen, results[i].rejected));
+        high = fmaxf(high, fmaxf(results[i].chosen, results[i].rejected));
+    }
+    Metrics *m = session->metrics;
+    metrics_begin(m, step, "preference");
+    metrics_add(m, "loss", tree_sum(loss, n) / (float)n);
+    metrics_add(m, "accuracy", (float)right / (float)n);
+    metrics_add(m, "margin", tree_sum(margin, n) / (float)n);
+    metrics_add(m, "min_reward", low);
+    metrics_add(m, "mean_reward", tree_sum(score, n) / (float)(2 * n));
+    metrics_add(m, "max_reward", high);
+    metrics_add(m, "grad_norm", norm);
+    metrics_add(m, "lr", lr);
+    session_metrics(session, start, tokens);
+    arena_release(session->step, mark);
+}
+
+Status preference_train(Role **out, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session, Error *error) {
+    // The model: base, adapter, head.
+    RoleConfig shape = {.train_all = config->train_all, .adapter = config->adapter, .head = true, .trained = true};
+    Role *model = *out = role_make(session->run, base, &shape, session->seed);
+    role_init_head(model, session->seed);
+    Optimizer optimizer = optimizer_make(&model->params, &config->adamw, config->max_norm);
+    GradTree tree = gradtree_make(session->run, model->params.count);
+
+    // The plan: every epoch is a shuffle of the pairs; its last minibatch may be smaller.
+    int batch = config->batch < n ? config->batch : n, unit = config->unit > 0 && config->unit < batch ? config->unit : batch;
+    int64_t per_epoch = (n + batch - 1) / batch, total = per_epoch * config->epochs;
+    Schedule schedule = config->schedule;
+    schedule.total = total;
+    schedule.warmup = (int64_t)(config->warmup_share * (double)total + 0.999999);
+    int *order = arena_alloc(session->run, (size_t)n * sizeof *order);
+    uint32_t *work = arena_alloc(session->run, (size_t)n * sizeof *work);
+    PairResult *results = arena_alloc(session->run, (size_t)batch * sizeof *results);
+    RngKey shuffle = rng_key(session->seed, "preference.shuffle");
+
+    // Where a stopped run left off.
+    SavedRole saved[] = {{"preference", model, &optimizer}};
+    int64_t done;
+    uint64_t offset;
+    TRY(save_read(session, &done, &offset, saved, 1, NULL, 0, error));
+    if (done < 0) done = 0;
+    TRY(metrics_open(session->metrics, session->run, session->dir, offset, error));
+
+    for (int64_t step = done; step < total; step++) {
+        double start = clock_seconds(), tokens = 0;
+        session->progress("preference", step, total, "");
+        int64_t epoch = step / per_epoch;
+        rng_shuffle(shuffle, (uint32_t)epoch, n, order, work);
+        int first = (int)(step % per_epoch) * batch, size = n - first < batch ? n - first : batch;
+
+        // Gradient of the minibatch: units of pairs, added in a fixed tree.
+        gradtree_begin(&tree);
+        for (int at = 0; at < size; at += unit) {
+            for (int i = at; i < at + unit && i < size; i++) {
+                const PairTokens *pair = &pairs[order[first + i]];
+                results[i] = pair_step(model, pair, 1.0f / (float)size, session->step);
+                tokens += pair->chosen.count + pair->rejected.count;
+                if (!isfinite(results[i].loss))
+                    return error_set(error, ERR_NUMERIC, "preference step %lld: the loss of pair %d is not finite; the newest checkpoint is unharmed", (long long)step, order[first + i]);
+            }
+            gradtree_leaf(&tree, model->params.grad, at + unit >= size);
+        }
+        gradtree_end(&tree, model->params.grad);
+
+        // Update.
+        float norm, lr = schedule_rate(&schedule, step);
+        Status status = optimizer_step(&optimizer, lr, &norm, error);
+        if (status != OK) {
+            error_prefix(error, "preference step %lld", (long long)step);
+            return status;
+        }
+        log_step(session, step, results, size, norm, lr, start, tokens);
+        TRY(metrics_end(session->metrics, error));
+
+        // Store what is done.
+        bool last = step + 1 == total, stop = session->stop_wanted();
+        if (last) TRY(measure_scores(model, pairs, n, session, error));
+        if (last || stop || (step + 1) % session->checkpoint_every == 0) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
+        if (stop && !last) return error_set(error, ERR_STOPPED, "preference: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);
+    }
+    session->progress("preference", total, total, "");
+    return OK;
+}
+
+Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session, Error *error) {
+    ArenaMark mark = arena_mark(session->run);
+    Sequence *all = arena_alloc(session->run, (size_t)(2 * n + 1) * sizeof *all);
+    float *score = arena_alloc(session->run, (size_t)(2 * n + 1) * sizeof *score);
+    for (int i = 0; i < n; i++) {
+        all[2 * i] = pairs[i].chosen;
+        all[2 * i + 1] = pairs[i].rejected;
+    }
+    Status status = score_preference(score, model, all, 2 * n, session, error);
+    *right = 0;
+    for (int i = 0; status == OK && i < n; i++) {
+        *right += score[2 * i] > score[2 * i + 1];
+        if (margin) margin[i] = (double)score[2 * i] - (double)score[2 * i + 1];
+    }
+    arena_release(session->run, mark);
+    return status;
+}

@@ -1,0 +1,49 @@
+// The preference model: base and adapter with a scalar head, trained on pairs (Bradley-Terry; paper, section 3).
+//
+//     loss = -label * log sigmoid(r+ - r-) - (1 - label) * log sigmoid(r- - r+),   r = w . h at the end-of-text
+//
+// The original prompt p is read with both replies, never p+ or p-. label is 1 for pairs made by contrast.
+#ifndef RLCD_PREFERENCE_H
+#define RLCD_PREFERENCE_H
+
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "rlcd/pairs.h"
+#include "rlcd/save.h"
+#include "rlcd/score.h"
+
+typedef struct {
+    int epochs;
+    int batch;             // pairs of one optimizer step
+    int unit;              // pairs of one gradient unit (numerics.md, G2); 0: the whole batch
+    Schedule schedule;     // total and warmup are filled in from warmup_share
+    double warmup_share;   // paper: 3 %
+    AdamWConfig adamw;
+    float max_norm;
+    AdapterConfig adapter;
+    bool train_all;        // every weight instead of an adapter
+    int max_tokens;        // prompt + reply + end; longer ones lose the prompt's left
+} PreferenceConfig;
+
+// The recipe's defaults; each names its source in the definition.
+PreferenceConfig preference_default(void);
+
+// One pair ready for the model.
+typedef struct {
+    Sequence chosen, rejected;
+    float label;
+} PairTokens;
+
+// Token ids of pairs: stored ids where they belong to this tokenizer, else the texts encoded apart and joined; one end-of-text.
+// *cut counts prompts that lost their left part. ERR_DATA when a reply alone does not fit.
+Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens, Arena *arena, int *cut, Error *error);
+
+// Trains a new role on pairs and stores checkpoints; the last one also holds mean and deviation of the scores over the training
+// replies. `model` lives in session->run. ERR_STOPPED: a checkpoint was written. ERR_NUMERIC: the loss of a named pair or a
+// gradient is not finite; the weights are those before that step.
+Status preference_train(Role **model, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session, Error *error);
+
+// Pairs with r+ > r- (ties count as wrong); margin[i] = r+ - r- when not NULL.
+Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session, Error *error);
+
+#endif

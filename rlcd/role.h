@@ -1,0 +1,57 @@
+// Role: what a model is in a run. Policy, reference, preference and value model are roles over one copy of the base's weights.
+//
+//     role         weights      adapter     scalar head
+//     reference    base         none        none
+//     policy       base         trained     none
+//     preference   base         trained     w, no bias; mean and deviation of the score beside it
+//     value        base         trained     w and bias
+//
+// With train_all a role owns an fp32 copy of every weight instead of an adapter. All trained numbers of a role are one Params
+// block, so its global gradient norm is one number.
+#ifndef RLCD_ROLE_H
+#define RLCD_ROLE_H
+
+#include "llama/model.h"
+#include "llama/tokenizer.h"
+#include "nn/optimizer.h"
+
+// A model with its tokenizer, opened once and shared by all roles of a run.
+typedef struct {
+    Llama llama;
+    Tokenizer *tokenizer;
+    int32_t end;           // end-of-text id
+} Base;
+
+typedef struct {
+    bool train_all;        // every weight, else the adapter
+    AdapterConfig adapter;
+    bool head, head_bias;  // scalar head
+    bool trained;          // wants gradients
+} RoleConfig;
+
+typedef struct {
+    RoleConfig config;
+    const Llama *llama;    // the base, or the role's own copy
+    Adapter *adapter;      // NULL: none
+    Tensor *head;          // [1, D]: score = head . h (+ bias); NULL: none
+    Tensor *bias;          // [1] or NULL
+    float mean, deviation; // a preference score is (score - mean) / deviation
+    Params params;
+} Role;
+
+// The base itself: reference and simulator.
+Role role_base(const Base *base);
+
+// A role in `arena`: adapter A random by (seed, name), B zero, so that it starts as the base; head zero.
+Role *role_make(Arena *arena, const Base *base, const RoleConfig *config, uint64_t seed);
+
+// Starts a preference head: normal values of deviation 1/sqrt(D + 1), by (seed, name, element).
+void role_init_head(Role *role, uint64_t seed);
+
+// Copies adapter or weights (not the head) of `from`, which has the same shape: the value model starts as the preference model.
+void role_copy_trunk(Role *to, const Role *from);
+
+// Opens model and tokenizer; fills base->end. ERR_DATA when the model names no end-of-text.
+Status base_open(Base *base, Arena *arena, const char *path, Error *error);
+
+#endif

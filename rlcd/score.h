@@ -1,0 +1,22 @@
+// Scoring without gradient: log-probabilities, values and preference scores of finished sequences, in ragged batches.
+//
+// How many sequences run at once never changes a bit (numerics.md, A2 and S3): the numbers equal those of the training
+// forward of each sequence alone.
+#ifndef RLCD_SCORE_H
+#define RLCD_SCORE_H
+
+#include "rlcd/batch.h"
+#include "rlcd/role.h"
+#include "rlcd/session.h"
+
+// Log-probability of every action of every sequence: logp[i] has sequence_actions(i) places; entropy likewise, or NULL.
+// Whole batches of about session->rows rows. ERR_STOPPED when asked to stop.
+Status score_logprob(float **logp, float **entropy, const Role *role, const Sequence *sequences, int n, float temperature, Session *session, Error *error);
+
+// Value before every action: value[i][t] from the row before action t, with bias, without normalisation.
+Status score_values(float **value, const Role *role, const Sequence *sequences, int n, Session *session, Error *error);
+
+// Preference score at the last row of every sequence (its end-of-text), normalised by the role's mean and deviation.
+Status score_preference(float *score, const Role *role, const Sequence *sequences, int n, Session *session, Error *error);
+
+#endif

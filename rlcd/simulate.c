@@ -1,0 +1,335 @@
+#include "rlcd/simulate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rlcd/samples.h"
+#include "tensor/base/json.h"
+
+SimulateConfig simulate_default(void) {
+    SimulateConfig config = {.clean = clean_options_default(), .max_prompt = 512, .shards = 1};
+    config.generate.sampler = sampler_default();
+    config.generate.sampler.top_k = 50;  // paper.md, section 2
+    config.generate.max_new = 300;       // paper.md, section 2
+    config.generate.slots = 32;
+    return config;
+}
+
+enum { PLUS, MINUS, SIDES };
+
+// One side of one prompt on its way.
+typedef struct {
+    Text prompt;             // p+ or p-
+    const int32_t *ids;
+    int count;
+    int tries;               // draws done
+    bool running, kept;
+    Text reply;
+    const int32_t *reply_ids;
+    int reply_count;
+} Side;
+
+typedef struct {
+    const Prompt *prompt;
+    Dialogue dialogue;       // after cutting
+    int affix;
+    Side side[SIDES];
+    bool dropped;
+    CleanCounts counts;
+    Arena arena;             // texts and ids of this prompt; freed when it is written
+    bool live;
+} Work;
+
+typedef struct {
+    SimulateResult *result;
+    const Base *base;
+    const Task *task;
+    const SimulateConfig *config;
+    Session *session;
+    Work *work;              // one for each prompt of the shard that is not done yet
+    int n, begun, written;   // prompts prepared; prompts on disk
+    FileAppend pairs, rejected;
+    Error error;             // of preparing, told by the next done()
+    Status status;
+} Simulation;
+
+// ---- what exists
+
+// Counts of a stored line, so that the totals cover earlier runs too.
+static void count_stored(SimulateResult *result, const Json *line) {
+    const Json *outcomes = json_get(line, "outcomes");
+    for (int r = 0; r < CLEAN_REASONS; r++) {
+        const Json *n = json_get(outcomes, clean_reason_name((CleanReason)r));
+        if (n && n->is_integer) result->counts.count[r] += n->integer;
+    }
+}
+
+// Reads what an earlier run wrote: the number of lines, and the largest prompt index.
+static Status read_done(SimulateResult *result, const char *path, int64_t *lines, int64_t *last, Arena *arena, Error *error) {
+    *lines = 0;
+    if (!file_exists(path)) return OK;
+    ArenaMark mark = arena_mark(arena);
+    LineReader *reader;
+    TRY(lines_open(&reader, arena, path, error));
+    Status status = OK;
+    for (;;) {
+        Text line;
+        size_t number;
+        bool more;
+        TRY_DONE(lines_next(reader, &line, &number, &more, error));
+        if (!more) break;
+        ArenaMark inner = arena_mark(arena);
+        const Json *json;
+        int64_t index;
+        char where[512];
+        snprintf(where, sizeof where, "%.400s:%zu", path, number);
+        TRY_DONE(json_parse(&json, arena, line, where, error));
+        TRY_DONE(json_need_int(json, "index", 0, INT64_MAX, &index, where, error));
+        count_stored(result, json);
+        arena_release(arena, inner);
+        (*lines)++;
+        if (index > *last) *last = index;
+    }
+done:
+    lines_close(reader);
+    arena_release(arena, mark);
+    return status;
+}
+
+// ---- preparing a prompt
+
+static size_t token_cost(void *context, const Dialogue *prompt) {
+    Simulation *s = context;
+    ArenaMark mark = arena_mark(s->session->run);
+    int32_t *ids;
+    int count = 0;
+    if (tokenizer_encode(s->base->tokenizer, s->session->run, prompt->text, &ids, &count, NULL) != OK) count = 0;
+    arena_release(s->session->run, mark);
+    return (size_t)count;
+}
+
+// Builds p+ and p-; the prompt is cut first so that both affixed forms fit with room for the affixes.
+static Status prepare(Simulation *s, Work *w, Error *error) {
+    w->arena = arena_make("simulate.prompt", (size_t)64 << 10);
+    w->live = true;
+    w->affix = contrast_affix(s->task, s->session->seed, (uint32_t)w->prompt->index);
+    int dropped = 0;
+    bool lost = false;
+    size_t budget = (size_t)s->config->max_prompt;
+    for (;;) {
+        // An affixed prompt is longer than the plain one: tighten the budget until both sides fit or nothing is left to cut.
+        bool fits = dialogue_cut(&w->dialogue, &dropped, &w->arena, &w->prompt->dialogue, budget, token_cost, s);
+        lost = dropped > 0;
+        int longest = 0;
+        for (int side = 0; side < SIDES; side++) {
+            Side *p = &w->side[side];
+            int32_t *ids;
+            p->prompt = contrast_text(&w->arena, s->task, &w->dialogue, w->affix, side == PLUS ? SIDE_PLUS : SIDE_MINUS);
+            TRY(tokenizer_encode(s->base->tokenizer, &w->arena, p->prompt, &ids, &p->count, error));
+            p->ids = ids;
+            if (p->count > longest) longest = p->count;
+        }
+        if (longest <= s->config->max_prompt) break;
+        if (!fits || budget <= 16) {
+            for (int side = 0; side < SIDES; side++) w->side[side].ids = ids_keep_last(w->side[side].ids, &w->side[side].count, s->config->max_prompt);
+            lost = true;
+            break;
+        }
+        budget -= 16;
+    }
+    s->result->cut += lost;
+    return OK;
+}
+
+// ---- writing, in the order of prompts
+
+static void write_outcomes(Str *line, const CleanCounts *counts) {
+    str_append(line, TEXT(",\"outcomes\":{"));
+    bool first = true;
+    for (int r = 0; r < CLEAN_REASONS; r++)
+        if (counts->count[r]) {
+            str_printf(line, "%s\"%s\":%lld", first ? "" : ",", clean_reason_name((CleanReason)r), (long long)counts->count[r]);
+            first = false;
+        }
+    str_append_char(line, '}');
+}
+
+static Status write_pair(Simulation *s, Work *w, Error *error) {
+    Pair pair = pair_make();
+    pair.prompt = w->dialogue.text;
+    pair.index = w->prompt->index;
+    pair.task = s->task->name;
+    pair.affix = w->affix;
+    pair.p_plus = w->side[PLUS].prompt;
+    pair.p_minus = w->side[MINUS].prompt;
+    pair.seed = (int64_t)s->session->seed;
+    pair.tries_plus = w->side[PLUS].tries;
+    pair.tries_minus = w->side[MINUS].tries;
+    pair.method = TEXT("rlcd");
+    pair.tokenizer = text_of(s->config->tokenizer_hash);
+    pair.chosen = w->side[PLUS].reply;
+    pair.rejected = w->side[MINUS].reply;
+    pair.chosen_ids = w->side[PLUS].reply_ids;
+    pair.chosen_count = w->side[PLUS].reply_count;
+    pair.rejected_ids = w->side[MINUS].reply_ids;
+    pair.rejected_count = w->side[MINUS].reply_count;
+    Str line = str_make(&w->arena);
+    pair_write(&line, &pair);
+    // The outcomes of all draws travel with the pair, so that totals survive a stop.
+    line.size--;
+    write_outcomes(&line, &w->counts);
+    str_append_char(&line, '}');
+    return append_line(&s->pairs, str_text(&line), error);
+}
+
+static Status write_rejected(Simulation *s, Work *w, Error *error) {
+    Str line = str_make(&w->arena);
+    str_printf(&line, "{\"index\":%lld,\"side\":\"%s\"", (long long)w->prompt->index, w->side[PLUS].kept ? "minus" : "plus");
+    write_outcomes(&line, &w->counts);
+    str_append_char(&line, '}');
+    return append_line(&s->rejected, str_text(&line), error);
+}
+
+// Writes all prompts at the front that are finished.
+static Status flush(Simulation *s, Error *error) {
+    while (s->written < s->begun) {
+        Work *w = &s->work[s->written];
+        bool complete = w->side[PLUS].kept && w->side[MINUS].kept;
+        bool running = w->side[PLUS].running || w->side[MINUS].running;
+        if (running || (!complete && !w->dropped)) return OK;
+        TRY(complete ? write_pair(s, w, error) : write_rejected(s, w, error));
+        s->result->kept += complete;
+        s->result->dropped += !complete;
+        clean_counts_add(&s->result->counts, &w->counts);
+        arena_free(&w->arena);
+        w->live = false;
+        s->written++;
+        s->session->progress("simulate", s->result->kept + s->result->dropped, s->result->prompts, "");
+    }
+    return OK;
+}
+
+// ---- the source of requests
+
+static bool next_request(void *context, GenerateRequest *request) {
+    Simulation *s = context;
+    if (s->status != OK) return false;
+    // Draws of prompts already begun come first, in their order: a rejected sample again, or a side not yet drawn.
+    for (int i = s->written; i <= s->begun && i < s->n; i++) {
+        Work *w = &s->work[i];
+        if (i == s->begun) {
+            if (s->session->stop_wanted()) return false;
+            s->status = prepare(s, w, &s->error);
+            s->begun++;
+            if (s->status != OK) {
+                error_prefix(&s->error, "prompt %lld", (long long)w->prompt->index);
+                return false;
+            }
+        }
+        for (int side = 0; side < SIDES && !w->dropped; side++) {
+            Side *p = &w->side[side];
+            if (p->running || p->kept) continue;
+            p->running = true;
+            *request = (GenerateRequest){.prompt = p->ids, .prompt_count = p->count, .max_new = s->config->generate.max_new, .user = w};
+            request->draw = (RngDraw){.prompt = (uint32_t)w->prompt->index, .side = side == PLUS ? SIDE_PLUS : SIDE_MINUS, .attempt = (uint32_t)p->tries};
+            return true;
+        }
+    }
+    return false;
+}
+
+// Keeps the sampled ids where the reply ends between two tokens, else tokenises its text anew.
+static Status keep_reply(Simulation *s, Work *w, Side *p, const GenerateResult *result, Text raw, size_t begin, size_t end, Error *error) {
+    p->reply = text_copy(&w->arena, (Text){raw.data + begin, end - begin});
+    size_t at = 0;
+    int ids = 0;
+    while (ids < result->count && at < end) at += tokenizer_bytes(s->base->tokenizer, result->ids[ids++]).size;
+    if (begin == 0 && at == end) {
+        int32_t *copy = arena_alloc(&w->arena, (size_t)(ids + 1) * sizeof *copy);
+        memcpy(copy, result->ids, (size_t)ids * sizeof *copy);
+        p->reply_ids = copy;
+        p->reply_count = ids;
+        return OK;
+    }
+    int32_t *encoded;
+    TRY(tokenizer_encode(s->base->tokenizer, &w->arena, p->reply, &encoded, &p->reply_count, error));
+    p->reply_ids = encoded;
+    return OK;
+}
+
+static Status take_result(void *context, const GenerateRequest *request, const GenerateResult *result, Error *error) {
+    Simulation *s = context;
+    Work *w = request->user;
+    Side *p = &w->side[request->draw.side == SIDE_PLUS ? PLUS : MINUS];
+    p->running = false;
+    p->tries++;
+
+    // The filter sees all sampled text but end-of-text.
+    ArenaMark mark = arena_mark(s->session->run);
+    Str raw = str_make(s->session->run);
+    for (int i = 0; i < result->count - (result->end == END_TEXT); i++) str_append(&raw, tokenizer_bytes(s->base->tokenizer, result->ids[i]));
+    CleanSample sample = {raw.size ? str_text(&raw) : TEXT(""), result->end == END_TEXT};
+    size_t begin = 0, end = 0;
+    CleanReason reason = clean_sample(&begin, &end, &sample, s->task, w->affix, s->config->clean);
+    w->counts.count[reason]++;
+    Status status = OK;
+    if (reason == CLEAN_KEPT) {
+        p->kept = true;
+        status = keep_reply(s, w, p, result, sample.raw, begin, end, error);
+    } else if (p->tries == CLEAN_TRIES) {
+        w->dropped = true;
+        w->counts.dropped = 1;
+    }
+    arena_release(s->session->run, mark);
+    TRY(status);
+    TRY(flush(s, error));
+    if (s->session->stop_wanted()) return error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(s->result->kept + s->result->dropped), (int)s->result->prompts);
+    return OK;
+}
+
+Status simulate_run(SimulateResult *result, const Base *base, const Task *task, const PromptList *prompts, const SimulateConfig *config, Session *session, Error *error) {
+    *result = (SimulateResult){0};
+    Simulation s = {.result = result, .base = base, .task = task, .config = config, .session = session};
+    const char *pairs_path = path_join(session->run, session->dir, "pairs.jsonl"), *rejected_path = path_join(session->run, session->dir, "rejected.jsonl");
+
+    // What exists is skipped: lines are in prompt order, so everything up to the largest index is done.
+    int64_t last = -1;
+    TRY(append_open(&s.pairs, pairs_path, SIZE_MAX, error));
+    Status status = append_open(&s.rejected, rejected_path, SIZE_MAX, error);
+    if (status != OK) {
+        append_close(&s.pairs, NULL);
+        return status;
+    }
+    TRY_DONE(read_done(result, pairs_path, &result->kept, &last, session->run, error));
+    TRY_DONE(read_done(result, rejected_path, &result->dropped, &last, session->run, error));
+
+    s.work = arena_zeros(session->run, (size_t)prompts->count + 1, sizeof *s.work);
+    for (int i = 0; i < prompts->count; i++) {
+        if (i % config->shards != config->shard) continue;
+        result->prompts++;
+        if (prompts->prompt[i].index > last) s.work[s.n++].prompt = &prompts->prompt[i];
+    }
+
+    GenerateConfig generate = config->generate;
+    generate.key = rng_key(session->seed, "simulate.sample");
+    generate.stops = task->stop;
+    generate.n_stops = task->stops;
+    generate.capacity = config->max_prompt + generate.max_new;
+    GenerateSource source = {next_request, take_result, &s};
+    session->progress("simulate", result->kept + result->dropped, result->prompts, "");
+    if (s.n) TRY_DONE(generate_run(&base->llama, NULL, base->tokenizer, &generate, &source, session->step, error));
+    if (s.status != OK) {
+        *error = s.error;
+        status = s.status;
+        goto done;
+    }
+    if (s.written < s.n) status = error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(result->kept + result->dropped), (int)result->prompts);
+done:;
+    Error *told = status == OK ? error : NULL;
+    Status closed[] = {append_sync(&s.pairs, told), append_sync(&s.rejected, told), append_close(&s.pairs, told), append_close(&s.rejected, told)};
+    for (int i = 0; i < 4; i++)
+        if (status == OK) status = closed[i];
+    for (int i = s.written; i < s.begun; i++)
+        if (s.work[i].live) arena_free(&s.work[i].arena);
+    return status;
+}
