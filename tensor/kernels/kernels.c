@@ -36,6 +36,12 @@ void kernels_avx2(Kernels *table) {
 void kernels_neon(Kernels *table) {
     kernels_scalar(table);
     table->name = "neon";
+    neon_math_install(table);
+    neon_vec_install(table);
+    neon_row_install(table);
+    neon_attn_install(table);
+    neon_quant_install(table);
+    neon_adamw_install(table);
 }
 #endif
 
