@@ -25,7 +25,7 @@ bool pretoken_by_regex(Text regex, PretokenStage *out) {
 bool pretoken_by_name(Text name, Pretoken *out) {
     if (text_equal(name, TEXT("gpt-2"))) *out = (Pretoken){{PRETOKEN_GPT2}, 1};
     else if (text_equal(name, TEXT("smollm"))) *out = (Pretoken){{PRETOKEN_DIGITS, PRETOKEN_GPT2}, 2};
-    else if (text_equal(name, TEXT("llama-bpe"))) *out = (Pretoken){{PRETOKEN_LLAMA3}, 1, true};
+    else if (text_equal(name, TEXT("llama-bpe"))) *out = (Pretoken){{PRETOKEN_LLAMA3}, 1};
     else if (text_equal(name, TEXT("qwen2"))) *out = (Pretoken){{PRETOKEN_QWEN2}, 1};
     else return false;
     return true;

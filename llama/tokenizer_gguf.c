@@ -4,16 +4,19 @@
 // Values of tokenizer.ggml.token_type.
 enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER_DEFINED, TYPE_UNUSED };
 
+// How much of a name from the file a message shows.
+static int shown(Text text) { return text.size > 60 ? 60 : (int)text.size; }
+
 // Model and pre-tokeniser by name; whatever is not implemented is refused.
 static Status read_kind(Tokenizer *t, const Gguf *gguf, Error *error) {
     Text model, pre;
     bool prefix;
     TRY(gguf_string_or(gguf, "tokenizer.ggml.model", TEXT(""), &model, error));
     if (!text_equal(model, TEXT("gpt2")))
-        return error_set(error, ERR_DATA, "tokenizer.ggml.model is '%.*s', implemented: gpt2", model.size > 60 ? 60 : (int)model.size, model.data);
+        return error_set(error, ERR_DATA, "tokenizer.ggml.model is '%.*s', implemented: gpt2", shown(model), model.data);
     TRY(gguf_string_or(gguf, "tokenizer.ggml.pre", TEXT(""), &pre, error));
     if (!pretoken_by_name(pre, &t->rule))
-        return error_set(error, ERR_DATA, "tokenizer.ggml.pre is '%.*s', implemented: %s", pre.size > 60 ? 60 : (int)pre.size, pre.data, PRETOKEN_NAMES);
+        return error_set(error, ERR_DATA, "tokenizer.ggml.pre is '%.*s', implemented: %s", shown(pre), pre.data, PRETOKEN_NAMES);
     // Llama 3's tokenizer.json says so; a GGUF has no key for it.
     t->ignore_merges = text_equal(pre, TEXT("llama-bpe"));
     TRY(gguf_bool_or(gguf, "tokenizer.ggml.add_space_prefix", false, &prefix, error));

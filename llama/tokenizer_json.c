@@ -12,121 +12,121 @@ static int shown(Text text) { return text.size > 100 ? 100 : (int)text.size; }
 static bool is_absent(const Json *value) { return value == NULL || value->type == JSON_NULL; }
 
 // The member "type" of a component, for comparing and for messages.
-static Status need_type(const Json *component, Text *type, const char *where, const char *name, Error *error) {
-    if (component->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "%s: %s: expected an object", where, name);
-    return json_need_string(component, "type", type, where, error);
+static Status need_type(const Json *component, Text *type, const char *name, Error *error) {
+    if (component->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "%s: expected an object", name);
+    return json_need_string(component, "type", type, name, error);
 }
 
 // A Split stage: a known expression whose matches become the pieces. Known expressions match all of a text, so isolating
 // the matches and removing what does not match is the same.
-static Status read_split(const Json *stage, PretokenStage *out, const char *where, Error *error) {
+static Status read_split(const Json *stage, PretokenStage *out, Error *error) {
     Text behavior, regex;
     bool invert;
-    TRY(json_need_string(stage, "behavior", &behavior, where, error));
-    TRY(json_bool_or(stage, "invert", false, &invert, where, error));
+    TRY(json_need_string(stage, "behavior", &behavior, "pre_tokenizer", error));
+    TRY(json_bool_or(stage, "invert", false, &invert, "pre_tokenizer", error));
     if (!(text_equal(behavior, TEXT("Isolated")) && !invert) && !(text_equal(behavior, TEXT("Removed")) && invert))
-        return error_set(error, ERR_DATA, "%s: pre_tokenizer Split: behavior '%.*s' with invert %s, implemented: Isolated, false", where,
+        return error_set(error, ERR_DATA, "pre_tokenizer Split: behavior '%.*s' with invert %s, implemented: Isolated, false",
                          shown(behavior), behavior.data, invert ? "true" : "false");
     const Json *pattern = json_get(stage, "pattern");
-    if (pattern == NULL) return error_set(error, ERR_FORMAT, "%s: pre_tokenizer Split: no pattern", where);
-    TRY(json_need_string(pattern, "Regex", &regex, where, error));
+    if (pattern == NULL) return error_set(error, ERR_FORMAT, "pre_tokenizer Split: no pattern");
+    TRY(json_need_string(pattern, "Regex", &regex, "pre_tokenizer", error));
     if (!pretoken_by_regex(regex, out))
-        return error_set(error, ERR_DATA, "%s: pre_tokenizer Split: the expression '%.*s' is not implemented", where, regex.size > 400 ? 400 : (int)regex.size,
-                         regex.data);
+        return error_set(error, ERR_DATA, "pre_tokenizer Split: the expression '%.*s' is not implemented",
+                         regex.size > 400 ? 400 : (int)regex.size, regex.data);
     return OK;
 }
 
 // One stage of the pre-tokeniser, appended to the rule. `bytes` becomes true at ByteLevel, which must be the last.
-static Status read_stage(Tokenizer *t, const Json *stage, bool *bytes, const char *where, Error *error) {
+static Status read_stage(Tokenizer *t, const Json *stage, bool *bytes, Error *error) {
     Text type;
-    TRY(need_type(stage, &type, where, "pre_tokenizer", error));
-    if (*bytes) return error_set(error, ERR_DATA, "%s: pre_tokenizer: '%.*s' behind ByteLevel is not implemented", where, shown(type), type.data);
+    TRY(need_type(stage, &type, "pre_tokenizer", error));
+    if (*bytes) return error_set(error, ERR_DATA, "pre_tokenizer: '%.*s' behind ByteLevel is not implemented", shown(type), type.data);
     PretokenStage kind;
     bool cut = true, flag;
     if (text_equal(type, TEXT("ByteLevel"))) {
-        TRY(json_bool_or(stage, "add_prefix_space", true, &flag, where, error));
-        if (flag) return error_set(error, ERR_DATA, "%s: pre_tokenizer ByteLevel: add_prefix_space is true, implemented: false", where);
-        TRY(json_bool_or(stage, "use_regex", true, &cut, where, error));
+        TRY(json_bool_or(stage, "add_prefix_space", true, &flag, "pre_tokenizer", error));
+        if (flag) return error_set(error, ERR_DATA, "pre_tokenizer ByteLevel: add_prefix_space is true, implemented: false");
+        TRY(json_bool_or(stage, "use_regex", true, &cut, "pre_tokenizer", error));
         kind = PRETOKEN_GPT2;
         *bytes = true;
     } else if (text_equal(type, TEXT("Digits"))) {
-        TRY(json_bool_or(stage, "individual_digits", false, &flag, where, error));
+        TRY(json_bool_or(stage, "individual_digits", false, &flag, "pre_tokenizer", error));
         kind = flag ? PRETOKEN_DIGITS : PRETOKEN_DIGIT_RUNS;
     } else if (text_equal(type, TEXT("Split"))) {
-        TRY(read_split(stage, &kind, where, error));
+        TRY(read_split(stage, &kind, error));
     } else {
-        return error_set(error, ERR_DATA, "%s: pre_tokenizer '%.*s' is not implemented", where, shown(type), type.data);
+        return error_set(error, ERR_DATA, "pre_tokenizer '%.*s' is not implemented", shown(type), type.data);
     }
     if (!cut) return OK;
     if (t->rule.count == PRETOKEN_STAGES_MAX)
-        return error_set(error, ERR_DATA, "%s: pre_tokenizer has more than %d stages", where, PRETOKEN_STAGES_MAX);
+        return error_set(error, ERR_DATA, "pre_tokenizer has more than %d stages", PRETOKEN_STAGES_MAX);
     t->rule.stage[t->rule.count++] = kind;
     return OK;
 }
 
-static Status read_pre_tokenizer(Tokenizer *t, const Json *pre, const char *where, Error *error) {
+static Status read_pre_tokenizer(Tokenizer *t, const Json *pre, Error *error) {
     Text type;
     bool bytes = false;
-    if (is_absent(pre)) return error_set(error, ERR_DATA, "%s: no pre_tokenizer, implemented: ByteLevel", where);
-    TRY(need_type(pre, &type, where, "pre_tokenizer", error));
+    if (is_absent(pre)) return error_set(error, ERR_DATA, "no pre_tokenizer, implemented: ByteLevel");
+    TRY(need_type(pre, &type, "pre_tokenizer", error));
     if (text_equal(type, TEXT("Sequence"))) {
         const Json *stages = json_get(pre, "pretokenizers");
         if (stages == NULL || stages->type != JSON_ARRAY)
-            return error_set(error, ERR_FORMAT, "%s: pre_tokenizer Sequence: expected an array 'pretokenizers'", where);
-        for (const Json *stage = stages->child; stage; stage = stage->next) TRY(read_stage(t, stage, &bytes, where, error));
+            return error_set(error, ERR_FORMAT, "pre_tokenizer Sequence: expected an array 'pretokenizers'");
+        for (const Json *stage = stages->child; stage; stage = stage->next) TRY(read_stage(t, stage, &bytes, error));
     } else {
-        TRY(read_stage(t, pre, &bytes, where, error));
+        TRY(read_stage(t, pre, &bytes, error));
     }
-    return bytes ? OK : error_set(error, ERR_DATA, "%s: pre_tokenizer without ByteLevel is not implemented", where);
+    return bytes ? OK : error_set(error, ERR_DATA, "pre_tokenizer without ByteLevel is not implemented");
 }
 
 // Parts that would change ids or texts and are not implemented. The post_processor and truncation only matter to callers
 // that ask the library to add tokens or to cut; tokenizer_encode does neither.
-static Status refuse_parts(const Json *root, const Json *model, const char *where, Error *error) {
+static Status refuse_parts(const Json *root, const Json *model, Error *error) {
     Text type, affix;
     double dropout;
     bool flag;
     const Json *normalizer = json_get(root, "normalizer"), *decoder = json_get(root, "decoder");
     if (!is_absent(normalizer)) {
-        TRY(need_type(normalizer, &type, where, "normalizer", error));
-        return error_set(error, ERR_DATA, "%s: normalizer '%.*s' is not implemented", where, shown(type), type.data);
+        TRY(need_type(normalizer, &type, "normalizer", error));
+        return error_set(error, ERR_DATA, "normalizer '%.*s' is not implemented", shown(type), type.data);
     }
     if (!is_absent(decoder)) {
-        TRY(need_type(decoder, &type, where, "decoder", error));
+        TRY(need_type(decoder, &type, "decoder", error));
         if (!text_equal(type, TEXT("ByteLevel")))
-            return error_set(error, ERR_DATA, "%s: decoder '%.*s' is not implemented", where, shown(type), type.data);
+            return error_set(error, ERR_DATA, "decoder '%.*s' is not implemented", shown(type), type.data);
     }
-    TRY(json_string_or(model, "type", TEXT("BPE"), &type, where, error));
+    TRY(json_string_or(model, "type", TEXT("BPE"), &type, "model", error));
     if (!text_equal(type, TEXT("BPE")))
-        return error_set(error, ERR_DATA, "%s: model '%.*s' is not implemented", where, shown(type), type.data);
-    TRY(json_number_or(model, "dropout", 0, &dropout, where, error));
-    if (dropout != 0) return error_set(error, ERR_DATA, "%s: model: dropout is not implemented", where);
-    TRY(json_bool_or(model, "byte_fallback", false, &flag, where, error));
-    if (flag) return error_set(error, ERR_DATA, "%s: model: byte_fallback is not implemented", where);
+        return error_set(error, ERR_DATA, "model '%.*s' is not implemented", shown(type), type.data);
+    TRY(json_number_or(model, "dropout", 0, &dropout, "model", error));
+    if (dropout != 0) return error_set(error, ERR_DATA, "model: dropout is not implemented");
+    TRY(json_bool_or(model, "byte_fallback", false, &flag, "model", error));
+    if (flag) return error_set(error, ERR_DATA, "model: byte_fallback is not implemented");
     static const char *const affixes[] = {"continuing_subword_prefix", "end_of_word_suffix"};
     for (int i = 0; i < 2; i++) {
-        TRY(json_string_or(model, affixes[i], TEXT(""), &affix, where, error));
-        if (affix.size) return error_set(error, ERR_DATA, "%s: model: %s '%.*s' is not implemented", where, affixes[i], shown(affix), affix.data);
+        TRY(json_string_or(model, affixes[i], TEXT(""), &affix, "model", error));
+        if (affix.size) return error_set(error, ERR_DATA, "model: %s '%.*s' is not implemented", affixes[i], shown(affix), affix.data);
     }
     return OK;
 }
 
 // Number and bytes of all tokens, so that the vocabulary can be made: ids above both lists together would leave holes.
-static Status measure(const Json *vocab, const Json *added, size_t *count, size_t *bytes, const char *where, Error *error) {
+static Status measure(const Json *vocab, const Json *added, size_t *count, size_t *bytes, Error *error) {
     int64_t most = (int64_t)vocab->count + (int64_t)(added ? added->count : 0), id, last = -1;
     Text content;
     *bytes = 0;
     for (const Json *entry = vocab->child; entry; entry = entry->next) {
         if (entry->type != JSON_NUMBER || !entry->is_integer || entry->integer < 0 || entry->integer >= most)
-            return error_set(error, ERR_DATA, "%s: vocab: id of '%.*s': expected an integer in [0, %lld)", where, shown(entry->key),
+            return error_set(error, ERR_DATA, "vocab: id of '%.*s': expected an integer in [0, %lld)", shown(entry->key),
                              entry->key.data, (long long)most);
         if (entry->integer > last) last = entry->integer;
         *bytes += entry->key.size;
     }
     for (const Json *entry = added ? added->child : NULL; entry; entry = entry->next) {
-        if (entry->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "%s: added_tokens: expected objects", where);
-        TRY(json_need_int(entry, "id", 0, most - 1, &id, where, error));
-        TRY(json_need_string(entry, "content", &content, where, error));
+        if (entry->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "added_tokens: expected objects");
+        TRY(json_need_int(entry, "id", 0, most - 1, &id, "added_tokens", error));
+        TRY(json_need_string(entry, "content", &content, "added_tokens", error));
         if (id > last) last = id;
         *bytes += content.size;
     }
@@ -135,20 +135,20 @@ static Status measure(const Json *vocab, const Json *added, size_t *count, size_
 }
 
 // One entry of added_tokens: marks a token of the vocabulary or appends one, and puts it on its list.
-static Status read_added(Tokenizer *t, const Json *entry, const char *where, Error *error) {
+static Status read_added(Tokenizer *t, const Json *entry, Error *error) {
     Vocabulary *v = &t->vocabulary;
     Text content;
     int64_t id;
     bool single_word, special, normalized, left, right;
-    TRY(json_need_int(entry, "id", 0, INT32_MAX, &id, where, error));
-    TRY(json_need_string(entry, "content", &content, where, error));
-    TRY(json_bool_or(entry, "single_word", false, &single_word, where, error));
-    TRY(json_bool_or(entry, "special", false, &special, where, error));
-    TRY(json_bool_or(entry, "normalized", !special, &normalized, where, error));
-    TRY(json_bool_or(entry, "lstrip", false, &left, where, error));
-    TRY(json_bool_or(entry, "rstrip", false, &right, where, error));
+    TRY(json_need_int(entry, "id", 0, INT32_MAX, &id, "added_tokens", error));
+    TRY(json_need_string(entry, "content", &content, "added_tokens", error));
+    TRY(json_bool_or(entry, "single_word", false, &single_word, "added_tokens", error));
+    TRY(json_bool_or(entry, "special", false, &special, "added_tokens", error));
+    TRY(json_bool_or(entry, "normalized", !special, &normalized, "added_tokens", error));
+    TRY(json_bool_or(entry, "lstrip", false, &left, "added_tokens", error));
+    TRY(json_bool_or(entry, "rstrip", false, &right, "added_tokens", error));
     if (single_word)
-        return error_set(error, ERR_DATA, "%s: added token '%.*s': single_word is not implemented", where, shown(content), content.data);
+        return error_set(error, ERR_DATA, "added token '%.*s': single_word is not implemented", shown(content), content.data);
     TokenKind kind = special ? TOKEN_SPECIAL : TOKEN_ADDED;
     int32_t held = content.size ? vocabulary_find(v, content) : NO_TOKEN;
     if (held == NO_TOKEN) {
@@ -165,14 +165,14 @@ static Status read_added(Tokenizer *t, const Json *entry, const char *where, Err
     return OK;
 }
 
-static Status read_tokens(Tokenizer *t, Arena *arena, const Json *vocab, const Json *added, const char *where, Error *error) {
-    size_t count, bytes, n_added = added ? added->count : 0;
-    TRY(measure(vocab, added, &count, &bytes, where, error));
+static Status read_tokens(Tokenizer *t, Arena *arena, const Json *vocab, const Json *added, Error *error) {
+    size_t count = 0, bytes = 0, n_added = added ? added->count : 0;
+    TRY(measure(vocab, added, &count, &bytes, error));
     TRY(vocabulary_make(&t->vocabulary, arena, count, bytes, error));
     for (const Json *entry = vocab->child; entry; entry = entry->next)
         TRY(vocabulary_put(&t->vocabulary, entry->integer, entry->key, TOKEN_NORMAL, error));
     for (int i = 0; i < 2; i++) t->added[i].token = arena_zeros(arena, n_added, sizeof(AddedToken));
-    for (const Json *entry = added ? added->child : NULL; entry; entry = entry->next) TRY(read_added(t, entry, where, error));
+    for (const Json *entry = added ? added->child : NULL; entry; entry = entry->next) TRY(read_added(t, entry, error));
     for (int i = 0; i < 2; i++) added_sort(&t->added[i]);
     return vocabulary_finish(&t->vocabulary, error);
 }
@@ -201,22 +201,19 @@ static Status read_merges(Tokenizer *t, Arena *arena, const Json *merges, Error 
     return OK;
 }
 
-static Status read_all(Tokenizer *t, Arena *arena, const Json *root, const char *where, Error *error) {
+static Status read_all(Tokenizer *t, Arena *arena, const Json *root, Error *error) {
     const Json *model = json_get(root, "model");
-    if (model == NULL || model->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "%s: expected an object 'model'", where);
-    TRY(refuse_parts(root, model, where, error));
-    TRY(json_bool_or(model, "ignore_merges", false, &t->ignore_merges, where, error));
-    TRY(read_pre_tokenizer(t, json_get(root, "pre_tokenizer"), where, error));
+    if (model == NULL || model->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "expected an object 'model'");
+    TRY(refuse_parts(root, model, error));
+    TRY(json_bool_or(model, "ignore_merges", false, &t->ignore_merges, "model", error));
+    TRY(read_pre_tokenizer(t, json_get(root, "pre_tokenizer"), error));
     const Json *vocab = json_get(model, "vocab"), *merges = json_get(model, "merges"), *added = json_get(root, "added_tokens");
-    if (vocab == NULL || vocab->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "%s: model: expected an object 'vocab'", where);
-    if (merges == NULL || merges->type != JSON_ARRAY) return error_set(error, ERR_FORMAT, "%s: model: expected an array 'merges'", where);
+    if (vocab == NULL || vocab->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "model: expected an object 'vocab'");
+    if (merges == NULL || merges->type != JSON_ARRAY) return error_set(error, ERR_FORMAT, "model: expected an array 'merges'");
     if (is_absent(added)) added = NULL;
-    if (added && added->type != JSON_ARRAY) return error_set(error, ERR_FORMAT, "%s: added_tokens: expected an array", where);
-    Status status = read_tokens(t, arena, vocab, added, where, error);
-    if (status == OK) status = read_merges(t, arena, merges, error);
-    // The vocabulary's own sentences do not know the file.
-    if (status != OK && error && strncmp(error->text, where, strlen(where)) != 0) return error_prefix(error, "%s", where);
-    return status;
+    if (added && added->type != JSON_ARRAY) return error_set(error, ERR_FORMAT, "added_tokens: expected an array");
+    TRY(read_tokens(t, arena, vocab, added, error));
+    return read_merges(t, arena, merges, error);
 }
 
 Status tokenizer_from_json_text(Tokenizer **out, Arena *arena, Text json, const char *where, Error *error) {
@@ -226,8 +223,9 @@ Status tokenizer_from_json_text(Tokenizer **out, Arena *arena, Text json, const 
     const Json *root;
     Status status;
     TRY_DONE(json_parse(&root, &tree, json, where, error));
-    TRY_DONE(read_all(t, arena, root, where, error));
-    *out = t;
+    status = read_all(t, arena, root, error);
+    if (status != OK) error_prefix(error, "%s", where);
+    else *out = t;
 done:
     arena_free(&tree);
     return status;
