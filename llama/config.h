@@ -28,6 +28,10 @@ Status config_from_gguf(LlamaConfig *config, const Gguf *gguf, Error *error);
 // unknown activations, rope types and architectures by the key's name.
 Status config_from_json(LlamaConfig *config, const Json *json, const char *where, Error *error);
 
+// Adds the end-of-text ids of a JSON object (one id or a list under "eos_token_id"; absent or null adds none) to those that
+// `config` has: generation_config.json often lists more than config.json.
+Status config_add_eos(LlamaConfig *config, const Json *json, const char *where, Error *error);
+
 // Checks every size and relation (H % K, even S, positive eps and theta, products within int): `where` prefixes the sentence.
 Status config_check(const LlamaConfig *config, const char *where, Error *error);
 

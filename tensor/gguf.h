@@ -41,8 +41,15 @@ typedef struct {
 // Maps and checks the whole file: every rule of reliability.md, section 2. Values and tensors are listed in file order.
 // `path` must outlive the Gguf.
 Status gguf_open(Gguf *out, Arena *arena, const char *path, Error *error);
+// The same over bytes that are mapped already (map.path names them in messages); the Gguf takes the map over when it succeeds.
+Status gguf_check(Gguf *out, Arena *arena, FileMap map, Error *error);
+// Ends the map.
 void gguf_close(Gguf *gguf);
 
+// Name of a tensor's type by the file's number ("Q6_K"), or NULL when GGUF has no such type.
+const char *gguf_type_name(int type);
+
+// The value of a key, and the tensor of a name; NULL when absent.
 const GgufValue *gguf_find(const Gguf *gguf, const char *key);
 const GgufTensor *gguf_tensor(const Gguf *gguf, const char *name);
 

@@ -26,7 +26,11 @@ typedef struct {
 
 // Maps and checks the whole file: every rule of reliability.md, section 1.
 Status safetensors_open(SafeTensors *out, Arena *arena, const char *path, Error *error);
+// The same over bytes that are mapped already (map.path names them in messages); the SafeTensors takes the map over when it succeeds.
+Status safetensors_check(SafeTensors *out, Arena *arena, FileMap map, Error *error);
+// Ends the map.
 void safetensors_close(SafeTensors *file);
+// The tensor of a name, or NULL.
 const SafeTensor *safetensors_find(const SafeTensors *file, const char *name);
 
 // One tensor to write; data of `dtype` (F32, F16 or BF16), rank 0..4, slowest first.
@@ -38,7 +42,9 @@ typedef struct {
     const void *data;
 } SafeTensorOut;
 
-// Writes all tensors sorted by name, with "__metadata__": {"format": "pt", then the given pairs key, value, key, value, NULL}.
+// Writes all tensors sorted by name (4-byte types first, so that every tensor lies aligned), with "__metadata__":
+// {"format": "pt", then the given pairs key, value, key, value, NULL}. Names are distinct valid UTF-8 (REQUIRE). An fp32 NaN is
+// written as 0x7fc00000 (numerics.md, A5). `metadata` may be NULL.
 Status safetensors_write(const char *path, Arena *arena, const SafeTensorOut *tensors, int n, const char *const *metadata, Error *error);
 
 #endif
