@@ -158,7 +158,6 @@ static Status read_added(Tokenizer *t, const Json *entry, Error *error) {
                          (long long)id, held);
     } else {
         v->token[held].kind = kind;
-        v->token[held].bytes = v->token[held].written;
     }
     AddedList *list = &t->added[normalized ? 1 : 0];
     list->token[list->count++] = (AddedToken){v->token[id].written, (int32_t)id, left, right};

@@ -1,7 +1,8 @@
 // A vocabulary of byte-level BPE: tokens by id and by written form, merges by pair.
 //
 // Written form: files spell each byte of a token as one printable character (GPT-2's alphabet: "Ġthe" is " the").
-// `bytes` is what the token stands for in a text.
+// `bytes` is what the token stands for in a text. Added tokens are spelled as they are, unless the file lists them among
+// the spelled ones too.
 #ifndef LLAMA_VOCABULARY_H
 #define LLAMA_VOCABULARY_H
 
@@ -10,7 +11,7 @@
 
 typedef enum {
     TOKEN_NORMAL,   // written in the byte alphabet, made by merges
-    TOKEN_ADDED,    // written as it stands, found in the raw text
+    TOKEN_ADDED,    // found in the raw text
     TOKEN_SPECIAL,  // the same, and left out by decoding on request
 } TokenKind;
 
@@ -64,7 +65,7 @@ int32_t vocabulary_find(const Vocabulary *v, Text written);
 // Rank of the merge of two tokens, or NO_RANK.
 uint32_t vocabulary_rank(const Vocabulary *v, int32_t left, int32_t right);
 
-// Id of the normal token that stands for these bytes, or NO_TOKEN.
+// Id of the token whose spelling in the byte alphabet stands for these bytes, or NO_TOKEN.
 int32_t vocabulary_find_bytes(const Vocabulary *v, Text bytes);
 
 #endif
