@@ -54,7 +54,8 @@ void adapter_init(Adapter *adapter, int layers, uint64_t seed) {
             // The stream carries the tensor's name, the position the element.
             RngKey key = rng_key(seed, lora->a->name);
             float bound = 1.0f / sqrtf((float)lora->a->dim[1]), *a = tensor_f32(lora->a);
-            for (size_t i = 0; i < tensor_count(lora->a); i++) a[i] = (rng_uniform(key, (RngDraw){.position = (uint32_t)i}) * 2.0f - 1.0f) * bound;
+            for (size_t i = 0; i < tensor_count(lora->a); i++)
+                a[i] = (rng_uniform(key, (RngDraw){.position = (uint32_t)i}) * 2.0f - 1.0f) * bound;
             memset(tensor_f32(lora->b), 0, tensor_count(lora->b) * sizeof(float));
         }
 }

@@ -7,11 +7,11 @@
 typedef struct {
     bool busy;
     GenerateRequest request;
-    int32_t *ids;       // [max_new]
-    float *logprob;     // [max_new]
+    int32_t *ids;    // [max_new]
+    float *logprob;  // [max_new]
     int count;
-    Str text;           // decoded so far
-    int *text_end;      // [max_new] bytes of text behind each id
+    Str text;       // decoded so far
+    int *text_end;  // [max_new] bytes of text behind each id
     int32_t drawn;
     float drawn_logprob;
     Status status;
@@ -26,8 +26,8 @@ typedef struct {
     const GenerateSource *source;
     KvCache *cache;
     Place *place;
-    Arena *step;        // released after every step
-    int *running;       // [slots] places of this step, in order
+    Arena *step;   // released after every step
+    int *running;  // [slots] places of this step, in order
     int n_running;
     const float *logits;
 } Engine;
@@ -97,8 +97,8 @@ static void draw_task(void *context, int task, int thread) {
     int V = e->model->config.V;
     RngDraw draw = p->request.draw;
     draw.position = (uint32_t)p->count;
-    p->status = sampler_draw(&e->config->sampler, e->logits + (size_t)task * (size_t)V, V, rng_uniform(e->config->key, draw), pool_scratch(thread),
-                             &p->drawn, &p->drawn_logprob, &p->error);
+    p->status = sampler_draw(&e->config->sampler, e->logits + (size_t)task * (size_t)V, V, rng_uniform(e->config->key, draw),
+                             pool_scratch(thread), &p->drawn, &p->drawn_logprob, &p->error);
 }
 
 // Appends the drawn token and hands the sequence over when it has ended.

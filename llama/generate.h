@@ -11,27 +11,27 @@
 #include "tensor/base/rng.h"
 
 typedef enum {
-    END_LIMIT,   // max_new tokens without an end
-    END_TEXT,    // an end-of-text token
-    END_STOP     // the token that completed a stop string
+    END_LIMIT,  // max_new tokens without an end
+    END_TEXT,   // an end-of-text token
+    END_STOP    // the token that completed a stop string
 } GenerateEnd;
 
 typedef struct {
-    const int32_t *prompt;   // valid until done
-    int prompt_count;        // >= 1
-    int max_new;             // >= 1
-    RngDraw draw;            // position is filled in: the token's index in the reply
-    void *user;              // for the source
+    const int32_t *prompt;  // valid until done
+    int prompt_count;       // >= 1
+    int max_new;            // >= 1
+    RngDraw draw;           // position is filled in: the token's index in the reply
+    void *user;             // for the source
 } GenerateRequest;
 
 // Valid inside done() only.
 typedef struct {
-    const int32_t *ids;      // the actions: every sampled token, the ending one included
-    const float *logprob;    // of each, at the sampling temperature
+    const int32_t *ids;    // the actions: every sampled token, the ending one included
+    const float *logprob;  // of each, at the sampling temperature
     int count;
     GenerateEnd end;
-    Text text;               // decoded, without end-of-text, cut where the stop string begins
-    int text_ids;            // leading ids that lie wholly inside `text`
+    Text text;     // decoded, without end-of-text, cut where the stop string begins
+    int text_ids;  // leading ids that lie wholly inside `text`
 } GenerateResult;
 
 typedef struct {
@@ -44,13 +44,13 @@ typedef struct {
 
 typedef struct {
     SamplerConfig sampler;
-    RngKey key;                   // stream of the draws
-    const Text *stops;            // stop strings
+    RngKey key;         // stream of the draws
+    const Text *stops;  // stop strings
     int n_stops;
-    int slots;                    // sequences at once: never changes a bit
-    int capacity;                 // longest prompt + max_new of a request
-    int max_new;                  // longest reply of a request
-    bool ignore_end;              // goes on past end-of-text (benchmarks)
+    int slots;        // sequences at once: never changes a bit
+    int capacity;     // longest prompt + max_new of a request
+    int max_new;      // longest reply of a request
+    bool ignore_end;  // goes on past end-of-text (benchmarks)
 } GenerateConfig;
 
 // Runs until the source has nothing left. `arena` gives the cache and everything else and is released at the end.

@@ -6,11 +6,11 @@
 #include "nn/attention.h"
 
 typedef struct {
-    int slots;       // sequences at once
-    int capacity;    // tokens a slot can hold
+    int slots;     // sequences at once
+    int capacity;  // tokens a slot can hold
     int L, K, S;
-    int *length;     // [slots] tokens held
-    KeyValue *heads; // [L][slots][K]
+    int *length;      // [slots] tokens held
+    KeyValue *heads;  // [L][slots][K]
 } KvCache;
 
 // Bytes of a cache of this shape: what is checked against --memory.

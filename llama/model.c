@@ -110,7 +110,8 @@ void llama_close(Llama *model) { weights_close(&model->source); }
 
 Status llama_prepare(Llama *model, Arena *arena, int positions, Error *error) {
     if (positions > model->config.context)
-        return error_set(error, ERR_DATA, "%s: a sequence of %d tokens is longer than the model's context of %d", model->source.path, positions, model->config.context);
+        return error_set(error, ERR_DATA, "%s: a sequence of %d tokens is longer than the model's context of %d", model->source.path,
+                         positions, model->config.context);
     if (positions > model->rope.positions) model->rope = rope_table(arena, model->weights.inv_freq, model->config.S / 2, positions);
     return OK;
 }

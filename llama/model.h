@@ -17,16 +17,16 @@ typedef struct {
     LlamaConfig config;
     LlamaWeights weights;
     LlamaSource source;
-    RopeTable rope;      // positions that may occur in this run
+    RopeTable rope;  // positions that may occur in this run
 } Llama;
 
 // The rows of one call.
 typedef struct {
     int N, B;
-    const int32_t *ids;    // [N]
-    const int *offsets;    // [B + 1]
-    const int *position;   // [N] place in its sequence
-    const int *slot;       // [B] place in the cache; NULL without a cache
+    const int32_t *ids;   // [N]
+    const int *offsets;   // [B + 1]
+    const int *position;  // [N] place in its sequence
+    const int *slot;      // [B] place in the cache; NULL without a cache
 } LlamaBatch;
 
 // Opens a model's weights and prepares angles for `positions` positions (at most the model's context, checked).

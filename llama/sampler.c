@@ -96,7 +96,8 @@ static int32_t pick_most_likely(const float *e, int V) {
     return best;
 }
 
-Status sampler_draw(const SamplerConfig *config, const float *z, int V, float u, Arena *scratch, int32_t *id, float *logprob, Error *error) {
+Status sampler_draw(const SamplerConfig *config, const float *z, int V, float u, Arena *scratch, int32_t *id, float *logprob,
+                    Error *error) {
     ArenaMark mark = arena_mark(scratch);
     float max, total;
     logprob_row(z, V, 0, &max, &total);
@@ -114,7 +115,9 @@ Status sampler_draw(const SamplerConfig *config, const float *z, int V, float u,
         }
     }
     arena_release(scratch, mark);
-    if (chosen < 0) return error_set(error, ERR_NUMERIC, "sampling: no token has a positive finite probability (largest logit %g, %d banned)", (double)max, config->n_banned);
+    if (chosen < 0)
+        return error_set(error, ERR_NUMERIC, "sampling: no token has a positive finite probability (largest logit %g, %d banned)",
+                         (double)max, config->n_banned);
     *id = chosen;
     *logprob = (z[chosen] - max) - log_f32(total);
     return OK;

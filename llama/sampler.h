@@ -8,10 +8,10 @@
 #include "tensor/base/status.h"
 
 typedef struct {
-    float temperature;       // 0: the most likely token, its log-probability taken at temperature 1
-    int top_k;               // 0: all
-    float top_p;             // 1: all
-    const int32_t *banned;   // ids that are never drawn
+    float temperature;      // 0: the most likely token, its log-probability taken at temperature 1
+    int top_k;              // 0: all
+    float top_p;            // 1: all
+    const int32_t *banned;  // ids that are never drawn
     int n_banned;
 } SamplerConfig;
 

@@ -11,9 +11,9 @@
 #include "tensor/base/arena.h"
 
 typedef struct {
-    int32_t *ids;    // [count]
+    int32_t *ids;  // [count]
     int count;
-    int from;        // first action; actions are ids[from .. count)
+    int from;  // first action; actions are ids[from .. count)
 } Sequence;
 
 // Number of actions.

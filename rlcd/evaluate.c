@@ -2,8 +2,8 @@
 
 #include "tensor/kernels/kernels.h"
 
-Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts, int n,
-                        const GenerateConfig *config, Session *session, Error *error) {
+Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts,
+                        int n, const GenerateConfig *config, Session *session, Error *error) {
     Arena *arena = session->run;
     const PromptTokens **asked = arena_alloc(arena, (size_t)n * sizeof *asked);
     for (int i = 0; i < n; i++) asked[i] = &prompts[i];
@@ -36,7 +36,8 @@ Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *ba
     offset[n] = tokens;
     int32_t *ids = arena_alloc(arena, (size_t)(tokens + 1) * sizeof *ids);
     for (int i = 0; i < n; i++)
-        for (int t = offset[i]; t < offset[i + 1]; t++) ids[t] = result->rollouts[i].sequence.ids[result->rollouts[i].sequence.from + t - offset[i]];
+        for (int t = offset[i]; t < offset[i + 1]; t++)
+            ids[t] = result->rollouts[i].sequence.ids[result->rollouts[i].sequence.from + t - offset[i]];
 
     result->kl = measure_mean(kl, n);
     result->length = measure_mean(length, n);

@@ -8,17 +8,17 @@
 // What one model said to n prompts.
 typedef struct {
     int n;
-    Rollout *rollouts;       // [n], in prompt order
-    double *score;           // [n] preference score; NULL without a preference model
-    MeasureMean scores, kl, length;   // KL in nats a reply, sampled: sum of logp - ref_logp; length in tokens
-    double perplexity;       // exp(-mean log-probability under the base) over all tokens
-    double distinct[3];      // Dist-1, -2, -3 over tokens
-    double ended;            // share that ended before the limit
+    Rollout *rollouts;               // [n], in prompt order
+    double *score;                   // [n] preference score; NULL without a preference model
+    MeasureMean scores, kl, length;  // KL in nats a reply, sampled: sum of logp - ref_logp; length in tokens
+    double perplexity;               // exp(-mean log-probability under the base) over all tokens
+    double distinct[3];              // Dist-1, -2, -3 over tokens
+    double ended;                    // share that ended before the limit
 } EvaluateResult;
 
 // Samples one reply to each prompt from `role` and measures it. The same seed draws the same numbers for every role, so two
 // results are paired prompt by prompt. Memory from session->run.
-Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts, int n,
-                        const GenerateConfig *config, Session *session, Error *error);
+Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts,
+                        int n, const GenerateConfig *config, Session *session, Error *error);
 
 #endif

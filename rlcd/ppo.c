@@ -12,24 +12,27 @@
 
 PpoConfig ppo_default(void) {
     PpoConfig config = {
-        .steps = 40,                                            // paper.md, section 2: 40-80
-        .rollouts = 32,                                         // the paper's 512 is for eight GPUs
+        .steps = 40,     // paper.md, section 2: 40-80
+        .rollouts = 32,  // the paper's 512 is for eight GPUs
         .minibatch = 16,
         .epochs = 2,                                            // paper.md, section 2
         .schedule = {.kind = SCHEDULE_CONSTANT, .rate = 2e-4},  // adapters want more than the paper's 1e-5 for all weights
         .adamw = adamw_default(),
-        .max_norm = 1.0f,                                       // paper.md, section 2
+        .max_norm = 1.0f,  // paper.md, section 2
         .value_rate = 1.0f,
-        .gamma = 1.0f, .lambda = 1.0f,                          // paper.md, section 2
-        .clip = 0.2f, .value_clip = 0.2f,                       // paper.md, section 2
-        .kl = KL_K1, .kl_coef = 0.02f,                          // paper.md, quirk 9
-        .whiten_reward = WHITEN_NONE,                           // paper.md, quirk 8
-        .whiten_advantage = true,                               // paper.md, section 2
+        .gamma = 1.0f,
+        .lambda = 1.0f,  // paper.md, section 2
+        .clip = 0.2f,
+        .value_clip = 0.2f,  // paper.md, section 2
+        .kl = KL_K1,
+        .kl_coef = 0.02f,              // paper.md, quirk 9
+        .whiten_reward = WHITEN_NONE,  // paper.md, quirk 8
+        .whiten_advantage = true,      // paper.md, section 2
         .adapter = adapter_default(),
-        .max_prompt = 192,                                      // paper.md, section 2
+        .max_prompt = 192,  // paper.md, section 2
         .samples = 4,
     };
-    config.adamw.eps = 1e-5f;                                   // paper.md, section 2
+    config.adamw.eps = 1e-5f;  // paper.md, section 2
     config.generate.sampler = sampler_default();
     config.generate.max_new = 64;
     config.generate.slots = 32;
@@ -45,9 +48,9 @@ typedef struct {
     Optimizer policy_optimizer, value_optimizer;
     GradTree policy_tree, value_tree;
     Session *session;
-    Arena step;          // rollouts and their numbers; reset after each step
+    Arena step;  // rollouts and their numbers; reset after each step
     float kl_coef;
-    int64_t updates;     // optimizer steps done
+    int64_t updates;  // optimizer steps done
 } Ppo;
 
 // Sums over the sequences of one PPO step's updates, for metrics.
@@ -69,7 +72,8 @@ static void batch_statistics(float *const *field, const int *count, int n, float
 static void shape_and_estimate(Ppo *ppo, Rollout *rollouts, int n) {
     const PpoConfig *c = ppo->config;
     int *count = arena_alloc(&ppo->step, (size_t)n * sizeof *count);
-    float **reward = arena_alloc(&ppo->step, (size_t)n * sizeof *reward), **advantage = arena_alloc(&ppo->step, (size_t)n * sizeof *advantage);
+    float **reward = arena_alloc(&ppo->step, (size_t)n * sizeof *reward),
+          **advantage = arena_alloc(&ppo->step, (size_t)n * sizeof *advantage);
     float mean, variance;
 
     // Reward: the KL penalty on every action, the score on the last one.
@@ -91,7 +95,8 @@ static void shape_and_estimate(Ppo *ppo, Rollout *rollouts, int n) {
 
     // Advantage, then its whitening over the whole batch.
     for (int i = 0; i < n; i++)
-        ppo_estimate_advantage(rollouts[i].advantage, rollouts[i].returns, rollouts[i].reward, rollouts[i].value, count[i], c->gamma, c->lambda);
+        ppo_estimate_advantage(rollouts[i].advantage, rollouts[i].returns, rollouts[i].reward, rollouts[i].value, count[i], c->gamma,
+                               c->lambda);
     if (c->whiten_advantage) {
         batch_statistics(advantage, count, n, &mean, &variance, &ppo->step);
         for (int i = 0; i < n; i++) ppo_whiten(advantage[i], count[i], mean, variance, true);
@@ -122,7 +127,8 @@ static float policy_step(Ppo *ppo, const Rollout *r, float weight, bool first, T
     LogprobExtra extra = {.entropy = entropy};
 
     Tensor *x = action_rows(&tape, ppo->policy, &r->sequence, arena);
-    Tensor *logp = logprob(&tape, x, (Tensor *)head, r->sequence.ids + r->sequence.from, sampler_temperature(&ppo->config->generate.sampler), &extra);
+    Tensor *logp =
+        logprob(&tape, x, (Tensor *)head, r->sequence.ids + r->sequence.from, sampler_temperature(&ppo->config->generate.sampler), &extra);
     Tensor *loss = ppo_policy_loss(&tape, logp, r->logp, r->advantage, ppo->config->clip, &clipped);
 
     float sum = 0;
@@ -170,7 +176,8 @@ static float value_step(Ppo *ppo, const Rollout *r, float weight, Totals *totals
 // ---- epochs x minibatches
 
 // One optimizer step of both models over rollouts order[0..size).
-static Status update(Ppo *ppo, const Rollout *rollouts, const int *order, int size, int64_t step, bool first, Totals *totals, Error *error) {
+static Status update(Ppo *ppo, const Rollout *rollouts, const int *order, int size, int64_t step, bool first, Totals *totals,
+                     Error *error) {
     const PpoConfig *c = ppo->config;
     int unit = c->unit > 0 && c->unit < size ? c->unit : size;
     int actions = 0;
@@ -184,8 +191,8 @@ static Status update(Ppo *ppo, const Rollout *rollouts, const int *order, int si
             const Rollout *r = &rollouts[order[i]];
             float policy_loss = policy_step(ppo, r, weight, first, totals), value_loss = value_step(ppo, r, weight, totals);
             if (!isfinite(policy_loss) || !isfinite(value_loss))
-                return error_set(error, ERR_NUMERIC, "ppo step %lld: the loss of prompt %lld is not finite (policy %g, value %g)", (long long)step,
-                                 (long long)r->prompt->index, (double)policy_loss, (double)value_loss);
+                return error_set(error, ERR_NUMERIC, "ppo step %lld: the loss of prompt %lld is not finite (policy %g, value %g)",
+                                 (long long)step, (long long)r->prompt->index, (double)policy_loss, (double)value_loss);
         }
         gradtree_leaf(&ppo->policy_tree, ppo->policy->params.grad, at + unit >= size);
         gradtree_leaf(&ppo->value_tree, ppo->value->params.grad, at + unit >= size);
@@ -212,7 +219,8 @@ static Status update_all(Ppo *ppo, const Rollout *rollouts, int n, int64_t step,
         rng_shuffle(shuffle, (uint32_t)(step * c->epochs + epoch), n, order, work);
         for (int at = 0; at < n; at += c->minibatch) {
             ppo->session->progress("updating", (int64_t)epoch * n + at, (int64_t)c->epochs * n, "");
-            TRY(update(ppo, rollouts, order + at, n - at < c->minibatch ? n - at : c->minibatch, step, epoch == 0 && at == 0, totals, error));
+            TRY(update(ppo, rollouts, order + at, n - at < c->minibatch ? n - at : c->minibatch, step, epoch == 0 && at == 0, totals,
+                       error));
         }
     }
     return OK;
@@ -297,7 +305,8 @@ static Status log_step(Ppo *ppo, const Rollout *rollouts, int n, int64_t step, c
 // ---- the loop
 
 // The prompts of one step: epochs over the prompts, each in its own shuffle.
-static void choose_prompts(const PromptTokens **chosen, const PromptTokens *prompts, int n, int64_t step, int rollouts, uint64_t seed, Arena *arena) {
+static void choose_prompts(const PromptTokens **chosen, const PromptTokens *prompts, int n, int64_t step, int rollouts, uint64_t seed,
+                           Arena *arena) {
     RngKey key = rng_key(seed, "ppo.prompts");
     int *order = arena_alloc(arena, (size_t)n * sizeof *order);
     uint32_t *work = arena_alloc(arena, (size_t)n * sizeof *work);
@@ -314,7 +323,11 @@ static void prepare(Ppo *ppo) {
     Session *session = ppo->session;
     // Policy: starts as the base. Value model: the preference model's trunk, a new head of zeros.
     RoleConfig policy = {.train_all = c->train_all, .adapter = c->adapter, .trained = true};
-    RoleConfig value = {.train_all = ppo->preference->config.train_all, .adapter = ppo->preference->config.adapter, .head = true, .head_bias = true, .trained = true};
+    RoleConfig value = {.train_all = ppo->preference->config.train_all,
+                        .adapter = ppo->preference->config.adapter,
+                        .head = true,
+                        .head_bias = true,
+                        .trained = true};
     ppo->reference = role_base(ppo->base);
     ppo->policy = role_make(session->run, ppo->base, &policy, session->seed);
     ppo->value = role_make(session->run, ppo->base, &value, session->seed);
@@ -326,8 +339,10 @@ static void prepare(Ppo *ppo) {
     ppo->kl_coef = c->kl_coef;
 }
 
-Status ppo_train(Role **policy, const Base *base, const Role *preference, const PromptTokens *prompts, int n_prompts, const PpoConfig *config, Session *session, Error *error) {
-    Ppo ppo = {.config = config, .base = base, .preference = preference, .session = session, .step = arena_make("ppo.step", (size_t)4 << 20)};
+Status ppo_train(Role **policy, const Base *base, const Role *preference, const PromptTokens *prompts, int n_prompts,
+                 const PpoConfig *config, Session *session, Error *error) {
+    Ppo ppo = {
+        .config = config, .base = base, .preference = preference, .session = session, .step = arena_make("ppo.step", (size_t)4 << 20)};
     prepare(&ppo);
     *policy = ppo.policy;
     GenerateConfig generate = config->generate;
@@ -358,7 +373,9 @@ Status ppo_train(Role **policy, const Base *base, const Role *preference, const 
         // rollout and post_reward; until the first update nothing has changed, so a stop costs only this step's samples.
         choose_prompts(chosen, prompts, n_prompts, step, n, session->seed, &ppo.step);
         status = rollout_sample(rollouts, chosen, n, ppo.policy, base, &generate, (uint32_t)step, &ppo.step, session, error);
-        if (status == OK) status = rollout_score(rollouts, n, &ppo.reference, preference, ppo.value, sampler_temperature(&generate.sampler), &ppo.step, session, error);
+        if (status == OK)
+            status = rollout_score(rollouts, n, &ppo.reference, preference, ppo.value, sampler_temperature(&generate.sampler), &ppo.step,
+                                   session, error);
         bool stop = status == ERR_STOPPED;
         if (status != OK && !stop) goto done;
 
@@ -371,7 +388,8 @@ Status ppo_train(Role **policy, const Base *base, const Role *preference, const 
             TRY_DONE(log_step(&ppo, rollouts, n, step, &totals, start, tokens, error));
             TRY_DONE(samples_write(&samples, base, rollouts, n < config->samples ? n : config->samples, step, error));
             if (config->kl_target > 0)
-                ppo.kl_coef = ppo_adapt_kl(ppo.kl_coef, batch_mean(rollouts, n, pick_kl, &ppo.step), config->kl_target, (float)n, config->kl_horizon);
+                ppo.kl_coef =
+                    ppo_adapt_kl(ppo.kl_coef, batch_mean(rollouts, n, pick_kl, &ppo.step), config->kl_target, (float)n, config->kl_horizon);
         }
 
         // Store what is done.

@@ -12,28 +12,28 @@
 typedef enum { WHITEN_NONE, WHITEN_SCALE, WHITEN_KEEP_MEAN } WhitenReward;
 
 typedef struct {
-    int steps;               // PPO steps
-    int rollouts;            // sequences of one step
-    int minibatch;           // sequences of one optimizer step
-    int unit;                // sequences of one gradient unit; 0: the whole minibatch
-    int epochs;              // passes over the rollouts
-    Schedule schedule;       // total is filled in: optimizer steps
+    int steps;          // PPO steps
+    int rollouts;       // sequences of one step
+    int minibatch;      // sequences of one optimizer step
+    int unit;           // sequences of one gradient unit; 0: the whole minibatch
+    int epochs;         // passes over the rollouts
+    Schedule schedule;  // total is filled in: optimizer steps
     double warmup_share;
     AdamWConfig adamw;
     float max_norm;
-    float value_rate;        // the value model's learning rate as a multiple of the policy's
+    float value_rate;  // the value model's learning rate as a multiple of the policy's
     float gamma, lambda, clip, value_clip;
     KlKind kl;
     float kl_coef;
-    float kl_target, kl_horizon;   // adaptive coefficient; target 0: fixed
-    WhitenReward whiten_reward;    // scale: divided by the deviation; keep_mean: AlpacaFarm's form (paper.md, quirk 8)
+    float kl_target, kl_horizon;  // adaptive coefficient; target 0: fixed
+    WhitenReward whiten_reward;   // scale: divided by the deviation; keep_mean: AlpacaFarm's form (paper.md, quirk 8)
     bool whiten_advantage;
-    float missing_end;       // subtracted from the score of a reply without an end
-    AdapterConfig adapter;   // of policy and value model
+    float missing_end;      // subtracted from the score of a reply without an end
+    AdapterConfig adapter;  // of policy and value model
     bool train_all;
-    int max_prompt;          // longer prompts lose turns from the left
+    int max_prompt;  // longer prompts lose turns from the left
     GenerateConfig generate;
-    int samples;             // rollouts of each step that are written to samples.jsonl
+    int samples;  // rollouts of each step that are written to samples.jsonl
 } PpoConfig;
 
 // The recipe's defaults; each names its source in the definition.
@@ -41,6 +41,7 @@ PpoConfig ppo_default(void);
 
 // Tunes a new policy. `preference` is frozen; the value model starts as its trunk with a new head of zeros. The policy lives
 // in session->run. ERR_STOPPED: a checkpoint was written. ERR_NUMERIC names step and sequence; weights are those before.
-Status ppo_train(Role **policy, const Base *base, const Role *preference, const PromptTokens *prompts, int n, const PpoConfig *config, Session *session, Error *error);
+Status ppo_train(Role **policy, const Base *base, const Role *preference, const PromptTokens *prompts, int n, const PpoConfig *config,
+                 Session *session, Error *error);
 
 #endif

@@ -13,21 +13,22 @@
 
 PreferenceConfig preference_default(void) {
     return (PreferenceConfig){
-        .epochs = 1,                                                // paper.md, section 2
-        .batch = 16,                                                // paper.md, section 2
-        .schedule = {.kind = SCHEDULE_COSINE, .rate = 2e-4},        // adapters want more than the paper's 3e-6 for all weights
-        .warmup_share = 0.03,                                       // paper.md, section 2
-        .adamw = adamw_default(),                                   // paper.md, section 2: weight decay 0
-        .max_norm = 1.0f,                                           // paper.md, section 2 (PPO's)
+        .epochs = 1,                                          // paper.md, section 2
+        .batch = 16,                                          // paper.md, section 2
+        .schedule = {.kind = SCHEDULE_COSINE, .rate = 2e-4},  // adapters want more than the paper's 3e-6 for all weights
+        .warmup_share = 0.03,                                 // paper.md, section 2
+        .adamw = adamw_default(),                             // paper.md, section 2: weight decay 0
+        .max_norm = 1.0f,                                     // paper.md, section 2 (PPO's)
         .adapter = adapter_default(),
-        .max_tokens = 512,                                          // paper.md, section 2
+        .max_tokens = 512,  // paper.md, section 2
     };
 }
 
 // ---- tokens
 
 // Ids of a reply: the sampled ones when they belong to this tokenizer, else the text's.
-static Status reply_ids(const int32_t **ids, int *count, const int32_t *stored, int n_stored, Text text, bool use_stored, const Base *base, Arena *arena, Error *error) {
+static Status reply_ids(const int32_t **ids, int *count, const int32_t *stored, int n_stored, Text text, bool use_stored, const Base *base,
+                        Arena *arena, Error *error) {
     if (use_stored && stored) {
         for (int i = 0; i < n_stored; i++)
             if (stored[i] < 0 || stored[i] >= base->llama.config.V)
@@ -42,7 +43,8 @@ static Status reply_ids(const int32_t **ids, int *count, const int32_t *stored, 
     return OK;
 }
 
-Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens, Arena *arena, int *cut, Error *error) {
+Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens,
+                         Arena *arena, int *cut, Error *error) {
     *out = arena_alloc(arena, (size_t)(pairs->count + 1) * sizeof **out);
     *cut = 0;
     for (int i = 0; i < pairs->count; i++) {
@@ -54,12 +56,14 @@ Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *ba
         int n_prompt, n_chosen, n_rejected;
         Status status = tokenizer_encode(base->tokenizer, arena, p->prompt, &prompt, &n_prompt, error);
         if (status == OK) status = reply_ids(&chosen, &n_chosen, p->chosen_ids, p->chosen_count, p->chosen, stored, base, arena, error);
-        if (status == OK) status = reply_ids(&rejected, &n_rejected, p->rejected_ids, p->rejected_count, p->rejected, stored, base, arena, error);
+        if (status == OK)
+            status = reply_ids(&rejected, &n_rejected, p->rejected_ids, p->rejected_count, p->rejected, stored, base, arena, error);
         if (status != OK) return error_prefix(error, "pair %d", i);
 
         // Both replies keep the same prompt: what the longer one leaves room for.
         int longer = n_chosen > n_rejected ? n_chosen : n_rejected, room = max_tokens - longer - 1;
-        if (room < 1) return error_set(error, ERR_DATA, "pair %d: a reply of %d tokens does not fit into %d with a prompt", i, longer, max_tokens);
+        if (room < 1)
+            return error_set(error, ERR_DATA, "pair %d: a reply of %d tokens does not fit into %d with a prompt", i, longer, max_tokens);
         *cut += n_prompt > room;
         const int32_t *kept = ids_keep_last(prompt, &n_prompt, room);
         t->chosen = sequence_join(arena, kept, n_prompt, chosen, n_chosen, base->end);
@@ -72,7 +76,7 @@ Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *ba
 // ---- the loss of one pair
 
 typedef struct {
-    float loss, chosen, rejected;   // unnormalised scores
+    float loss, chosen, rejected;  // unnormalised scores
 } PairResult;
 
 // loss = -label * log sigmoid(d) - (1 - label) * log sigmoid(-d), d = r+ - r-; its gradient times `weight` is added.
@@ -104,7 +108,8 @@ static PairResult pair_step(Role *model, const PairTokens *pair, float weight, A
 // Mean and deviation of the scores over all replies: what makes scores of different runs comparable.
 static Status measure_scores(Role *model, const PairTokens *pairs, int n, Session *session, Error *error) {
     Sequence *all = arena_alloc(session->run, (size_t)(2 * n) * sizeof *all);
-    float *score = arena_alloc(session->run, (size_t)(2 * n) * sizeof *score), *copy = arena_alloc(session->run, (size_t)(2 * n) * sizeof *copy);
+    float *score = arena_alloc(session->run, (size_t)(2 * n) * sizeof *score),
+          *copy = arena_alloc(session->run, (size_t)(2 * n) * sizeof *copy);
     for (int i = 0; i < n; i++) {
         all[2 * i] = pairs[i].chosen;
         all[2 * i + 1] = pairs[i].rejected;
@@ -117,7 +122,8 @@ static Status measure_scores(Role *model, const PairTokens *pairs, int n, Sessio
     for (int i = 0; i < 2 * n; i++) copy[i] = (score[i] - mean) * (score[i] - mean);
     model->mean = mean;
     model->deviation = sqrtf(tree_sum(copy, 2 * n) / (float)(2 * n));
-    if (!(model->deviation > 0)) return error_set(error, ERR_NUMERIC, "preference: all %d scores are equal (%g): nothing was learned", 2 * n, (double)mean);
+    if (!(model->deviation > 0))
+        return error_set(error, ERR_NUMERIC, "preference: all %d scores are equal (%g): nothing was learned", 2 * n, (double)mean);
     return OK;
 }
 
@@ -150,7 +156,8 @@ static void log_step(Session *session, int64_t step, PairResult *results, int n,
     arena_release(session->step, mark);
 }
 
-Status preference_train(Role **out, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session, Error *error) {
+Status preference_train(Role **out, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session,
+                        Error *error) {
     // The model: base, adapter, head.
     RoleConfig shape = {.train_all = config->train_all, .adapter = config->adapter, .head = true, .trained = true};
     Role *model = *out = role_make(session->run, base, &shape, session->seed);
@@ -192,7 +199,9 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
                 results[i] = pair_step(model, pair, 1.0f / (float)size, session->step);
                 tokens += pair->chosen.count + pair->rejected.count;
                 if (!isfinite(results[i].loss))
-                    return error_set(error, ERR_NUMERIC, "preference step %lld: the loss of pair %d is not finite; the newest checkpoint is unharmed", (long long)step, order[first + i]);
+                    return error_set(error, ERR_NUMERIC,
+                                     "preference step %lld: the loss of pair %d is not finite; the newest checkpoint is unharmed",
+                                     (long long)step, order[first + i]);
             }
             gradtree_leaf(&tree, model->params.grad, at + unit >= size);
         }
@@ -212,13 +221,15 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
         bool last = step + 1 == total, stop = session->stop_wanted();
         if (last) TRY(measure_scores(model, pairs, n, session, error));
         if (last || stop || (step + 1) % session->checkpoint_every == 0) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
-        if (stop && !last) return error_set(error, ERR_STOPPED, "preference: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);
+        if (stop && !last)
+            return error_set(error, ERR_STOPPED, "preference: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);
     }
     session->progress("preference", total, total, "");
     return OK;
 }
 
-Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session, Error *error) {
+Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session,
+                           Error *error) {
     ArenaMark mark = arena_mark(session->run);
     Sequence *all = arena_alloc(session->run, (size_t)(2 * n + 1) * sizeof *all);
     float *score = arena_alloc(session->run, (size_t)(2 * n + 1) * sizeof *score);

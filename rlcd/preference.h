@@ -14,15 +14,15 @@
 
 typedef struct {
     int epochs;
-    int batch;             // pairs of one optimizer step
-    int unit;              // pairs of one gradient unit (numerics.md, G2); 0: the whole batch
-    Schedule schedule;     // total and warmup are filled in from warmup_share
-    double warmup_share;   // paper: 3 %
+    int batch;            // pairs of one optimizer step
+    int unit;             // pairs of one gradient unit (numerics.md, G2); 0: the whole batch
+    Schedule schedule;    // total and warmup are filled in from warmup_share
+    double warmup_share;  // paper: 3 %
     AdamWConfig adamw;
     float max_norm;
     AdapterConfig adapter;
-    bool train_all;        // every weight instead of an adapter
-    int max_tokens;        // prompt + reply + end; longer ones lose the prompt's left
+    bool train_all;  // every weight instead of an adapter
+    int max_tokens;  // prompt + reply + end; longer ones lose the prompt's left
 } PreferenceConfig;
 
 // The recipe's defaults; each names its source in the definition.
@@ -36,14 +36,17 @@ typedef struct {
 
 // Token ids of pairs: stored ids where they belong to this tokenizer, else the texts encoded apart and joined; one end-of-text.
 // *cut counts prompts that lost their left part. ERR_DATA when a reply alone does not fit.
-Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens, Arena *arena, int *cut, Error *error);
+Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens,
+                         Arena *arena, int *cut, Error *error);
 
 // Trains a new role on pairs and stores checkpoints; the last one also holds mean and deviation of the scores over the training
 // replies. `model` lives in session->run. ERR_STOPPED: a checkpoint was written. ERR_NUMERIC: the loss of a named pair or a
 // gradient is not finite; the weights are those before that step.
-Status preference_train(Role **model, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session, Error *error);
+Status preference_train(Role **model, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session,
+                        Error *error);
 
 // Pairs with r+ > r- (ties count as wrong); margin[i] = r+ - r- when not NULL.
-Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session, Error *error);
+Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session,
+                           Error *error);
 
 #endif

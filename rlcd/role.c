@@ -53,7 +53,8 @@ Status base_open(Base *base, Arena *arena, const char *path, Error *error) {
     TRY(llama_open(&base->llama, arena, path, error));
     Status status = tokenizer_open(&base->tokenizer, arena, path, error);
     if (status == OK && tokenizer_vocabulary(base->tokenizer) > base->llama.config.V)
-        status = error_set(error, ERR_DATA, "%s: the tokenizer has %d ids, the model %d", path, tokenizer_vocabulary(base->tokenizer), base->llama.config.V);
+        status = error_set(error, ERR_DATA, "%s: the tokenizer has %d ids, the model %d", path, tokenizer_vocabulary(base->tokenizer),
+                           base->llama.config.V);
     base->end = base->llama.config.eos >= 0 ? base->llama.config.eos : status == OK ? tokenizer_eos(base->tokenizer) : -1;
     if (status == OK && (base->end < 0 || base->end >= base->llama.config.V))
         status = error_set(error, ERR_DATA, "%s: expected an end-of-text id within the vocabulary, found %d", path, base->end);

@@ -19,11 +19,11 @@
 typedef struct {
     Llama llama;
     Tokenizer *tokenizer;
-    int32_t end;           // end-of-text id
+    int32_t end;  // end-of-text id
 } Base;
 
 typedef struct {
-    bool train_all;        // every weight, else the adapter
+    bool train_all;  // every weight, else the adapter
     AdapterConfig adapter;
     bool head, head_bias;  // scalar head
     bool trained;          // wants gradients
@@ -31,11 +31,11 @@ typedef struct {
 
 typedef struct {
     RoleConfig config;
-    const Llama *llama;    // the base, or the role's own copy
-    Adapter *adapter;      // NULL: none
-    Tensor *head;          // [1, D]: score = head . h (+ bias); NULL: none
-    Tensor *bias;          // [1] or NULL
-    float mean, deviation; // a preference score is (score - mean) / deviation
+    const Llama *llama;     // the base, or the role's own copy
+    Adapter *adapter;       // NULL: none
+    Tensor *head;           // [1, D]: score = head . h (+ bias); NULL: none
+    Tensor *bias;           // [1] or NULL
+    float mean, deviation;  // a preference score is (score - mean) / deviation
     Params params;
 } Role;
 

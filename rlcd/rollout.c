@@ -19,7 +19,8 @@ static size_t token_cost(void *context, const Dialogue *prompt) {
     return (size_t)count;
 }
 
-Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base *base, int max_tokens, Arena *arena, int *cut, Error *error) {
+Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base *base, int max_tokens, Arena *arena, int *cut,
+                       Error *error) {
     *out = arena_alloc(arena, (size_t)(prompts->count + 1) * sizeof **out);
     *cut = 0;
     CostContext cost = {base, arena};
@@ -57,7 +58,8 @@ static bool sampling_next(void *context, GenerateRequest *request) {
     int i = s->next++;
     uint32_t sample = 0;
     for (int j = 0; j < i; j++) sample += s->prompts[j] == s->prompts[i];
-    *request = (GenerateRequest){.prompt = s->prompts[i]->ids, .prompt_count = s->prompts[i]->count, .max_new = s->config->max_new, .user = &s->rollouts[i]};
+    *request = (GenerateRequest){
+        .prompt = s->prompts[i]->ids, .prompt_count = s->prompts[i]->count, .max_new = s->config->max_new, .user = &s->rollouts[i]};
     request->draw = (RngDraw){.step = s->step, .prompt = (uint32_t)s->prompts[i]->index, .sample = sample};
     return true;
 }

@@ -9,26 +9,27 @@
 
 // A prompt as ids, ready to be sampled from.
 typedef struct {
-    int64_t index;        // of its row in the file
+    int64_t index;  // of its row in the file
     const int32_t *ids;
     int count;
 } PromptTokens;
 
 // Encodes prompts; one longer than max_tokens loses turns from the left (then ids, if a single turn is still too long).
 // *cut counts those that lost something.
-Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base *base, int max_tokens, Arena *arena, int *cut, Error *error);
+Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base *base, int max_tokens, Arena *arena, int *cut,
+                       Error *error);
 
 typedef struct {
     const PromptTokens *prompt;
-    Sequence sequence;      // prompt + actions (the ending token included)
-    Sequence judged;        // prompt + ids of the reply's text + end-of-text: what the preference model reads
+    Sequence sequence;  // prompt + actions (the ending token included)
+    Sequence judged;    // prompt + ids of the reply's text + end-of-text: what the preference model reads
     GenerateEnd end;
     Text text;
-    float *logp;            // [T] of the sampling policy
-    float *ref_logp;        // [T] of the base
-    float *value;           // [T]
+    float *logp;                               // [T] of the sampling policy
+    float *ref_logp;                           // [T] of the base
+    float *value;                              // [T]
     float *kl, *reward, *advantage, *returns;  // [T]
-    float score;            // preference score
+    float score;                               // preference score
 } Rollout;
 
 // Samples one reply to each of n prompts; rollouts[i] belongs to prompts[i] in any order of finishing. `step` and sample

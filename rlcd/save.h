@@ -12,9 +12,9 @@
 #include "rlcd/session.h"
 
 typedef struct {
-    const char *name;       // "policy", "value", "preference"
+    const char *name;  // "policy", "value", "preference"
     Role *role;
-    Optimizer *optimizer;   // NULL: frozen
+    Optimizer *optimizer;  // NULL: frozen
 } SavedRole;
 
 typedef struct {
@@ -23,12 +23,14 @@ typedef struct {
 } SavedNumber;
 
 // Writes the checkpoint of `step` finished steps; older ones beyond session->keep are removed afterwards.
-Status save_write(Session *session, int64_t step, const SavedRole *roles, int n_roles, const SavedNumber *numbers, int n_numbers, Error *error);
+Status save_write(Session *session, int64_t step, const SavedRole *roles, int n_roles, const SavedNumber *numbers, int n_numbers,
+                  Error *error);
 
 // Fills roles, optimizers and numbers from the newest undamaged checkpoint; *step is -1 when there is none (or resuming is off).
 // *metrics_offset tells where metrics.jsonl is to be cut. Damaged ones are passed over with a warning. ERR_DATA names the
 // field when the checkpoint belongs to another recipe, seed or model.
-Status save_read(Session *session, int64_t *step, uint64_t *metrics_offset, SavedRole *roles, int n_roles, SavedNumber *numbers, int n_numbers, Error *error);
+Status save_read(Session *session, int64_t *step, uint64_t *metrics_offset, SavedRole *roles, int n_roles, SavedNumber *numbers,
+                 int n_numbers, Error *error);
 
 // One role alone from the newest checkpoint of a finished run in `dir` (values only): how later stages load it. The role's
 // shape comes from the checkpoint: adapter rank, alpha and targets, head and bias, mean and deviation.

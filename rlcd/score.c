@@ -9,7 +9,7 @@
 // A batch of sequences [first, last) whose hidden rows are asked for at chosen places.
 typedef struct {
     LlamaBatch batch;
-    int *row;     // chosen rows, sequences in order
+    int *row;  // chosen rows, sequences in order
     int rows;
 } Chosen;
 
@@ -46,7 +46,8 @@ static Status next_batch(Session *session, Error *error) {
     return OK;
 }
 
-Status score_logprob(float **logp, float **entropy, const Role *role, const Sequence *sequences, int n, float temperature, Session *session, Error *error) {
+Status score_logprob(float **logp, float **entropy, const Role *role, const Sequence *sequences, int n, float temperature, Session *session,
+                     Error *error) {
     const Tensor *head = role->llama->weights.head;
     int D = role->llama->config.D, V = role->llama->config.V;
     for (int first = 0; first < n;) {

@@ -11,7 +11,8 @@
 
 // Log-probability of every action of every sequence: logp[i] has sequence_actions(i) places; entropy likewise, or NULL.
 // Whole batches of about session->rows rows. ERR_STOPPED when asked to stop.
-Status score_logprob(float **logp, float **entropy, const Role *role, const Sequence *sequences, int n, float temperature, Session *session, Error *error);
+Status score_logprob(float **logp, float **entropy, const Role *role, const Sequence *sequences, int n, float temperature, Session *session,
+                     Error *error);
 
 // Value before every action: value[i][t] from the row before action t, with bias, without normalisation.
 Status score_values(float **value, const Role *role, const Sequence *sequences, int n, Session *session, Error *error);

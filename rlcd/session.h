@@ -8,16 +8,16 @@
 #include "tensor/base/metrics.h"
 
 typedef struct {
-    const char *dir;          // run directory, locked by the caller
+    const char *dir;  // run directory, locked by the caller
     Metrics *metrics;
-    Arena *run;               // lives as long as the run
-    Arena *step;              // reset after every step
+    Arena *run;   // lives as long as the run
+    Arena *step;  // reset after every step
     uint64_t seed;
-    int64_t checkpoint_every; // steps between checkpoints; one is always written at the end and when stopped
-    int keep;                 // checkpoints kept
-    bool resume;              // continue from the newest checkpoint when there is one
-    int rows;                 // rows of a scoring batch: never changes a bit
-    const char *recipe_hash;  // stored in checkpoints; another one is refused
+    int64_t checkpoint_every;  // steps between checkpoints; one is always written at the end and when stopped
+    int keep;                  // checkpoints kept
+    bool resume;               // continue from the newest checkpoint when there is one
+    int rows;                  // rows of a scoring batch: never changes a bit
+    const char *recipe_hash;   // stored in checkpoints; another one is refused
     bool (*stop_wanted)(void);
     // Progress of a phase; total 0 when unknown. Called often: the receiver decides what to show.
     void (*progress)(const char *phase, int64_t done, int64_t total, const char *note);

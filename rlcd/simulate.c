@@ -19,10 +19,10 @@ enum { PLUS, MINUS, SIDES };
 
 // One side of one prompt on its way.
 typedef struct {
-    Text prompt;             // p+ or p-
+    Text prompt;  // p+ or p-
     const int32_t *ids;
     int count;
-    int tries;               // draws done
+    int tries;  // draws done
     bool running, kept;
     Text reply;
     const int32_t *reply_ids;
@@ -31,12 +31,12 @@ typedef struct {
 
 typedef struct {
     const Prompt *prompt;
-    Dialogue dialogue;       // after cutting
+    Dialogue dialogue;  // after cutting
     int affix;
     Side side[SIDES];
     bool dropped;
     CleanCounts counts;
-    Arena arena;             // texts and ids of this prompt; freed when it is written
+    Arena arena;  // texts and ids of this prompt; freed when it is written
     bool live;
 } Work;
 
@@ -46,10 +46,10 @@ typedef struct {
     const Task *task;
     const SimulateConfig *config;
     Session *session;
-    Work *work;              // one for each prompt of the shard that is not done yet
-    int n, begun, written;   // prompts prepared; prompts on disk
+    Work *work;             // one for each prompt of the shard that is not done yet
+    int n, begun, written;  // prompts prepared; prompts on disk
     FileAppend pairs, rejected;
-    Error error;             // of preparing, told by the next done()
+    Error error;  // of preparing, told by the next done()
     Status status;
 } Simulation;
 
@@ -131,7 +131,8 @@ static Status prepare(Simulation *s, Work *w, Error *error) {
         }
         if (longest <= s->config->max_prompt) break;
         if (!fits || budget <= 16) {
-            for (int side = 0; side < SIDES; side++) w->side[side].ids = ids_keep_last(w->side[side].ids, &w->side[side].count, s->config->max_prompt);
+            for (int side = 0; side < SIDES; side++)
+                w->side[side].ids = ids_keep_last(w->side[side].ids, &w->side[side].count, s->config->max_prompt);
             lost = true;
             break;
         }
@@ -231,7 +232,8 @@ static bool next_request(void *context, GenerateRequest *request) {
             if (p->running || p->kept) continue;
             p->running = true;
             *request = (GenerateRequest){.prompt = p->ids, .prompt_count = p->count, .max_new = s->config->generate.max_new, .user = w};
-            request->draw = (RngDraw){.prompt = (uint32_t)w->prompt->index, .side = side == PLUS ? SIDE_PLUS : SIDE_MINUS, .attempt = (uint32_t)p->tries};
+            request->draw = (RngDraw){
+                .prompt = (uint32_t)w->prompt->index, .side = side == PLUS ? SIDE_PLUS : SIDE_MINUS, .attempt = (uint32_t)p->tries};
             return true;
         }
     }
@@ -267,7 +269,8 @@ static Status take_result(void *context, const GenerateRequest *request, const G
     // The filter sees all sampled text but end-of-text.
     ArenaMark mark = arena_mark(s->session->run);
     Str raw = str_make(s->session->run);
-    for (int i = 0; i < result->count - (result->end == END_TEXT); i++) str_append(&raw, tokenizer_bytes(s->base->tokenizer, result->ids[i]));
+    for (int i = 0; i < result->count - (result->end == END_TEXT); i++)
+        str_append(&raw, tokenizer_bytes(s->base->tokenizer, result->ids[i]));
     CleanSample sample = {raw.size ? str_text(&raw) : TEXT(""), result->end == END_TEXT};
     size_t begin = 0, end = 0;
     CleanReason reason = clean_sample(&begin, &end, &sample, s->task, w->affix, s->config->clean);
@@ -283,14 +286,18 @@ static Status take_result(void *context, const GenerateRequest *request, const G
     arena_release(s->session->run, mark);
     TRY(status);
     TRY(flush(s, error));
-    if (s->session->stop_wanted()) return error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(s->result->kept + s->result->dropped), (int)s->result->prompts);
+    if (s->session->stop_wanted())
+        return error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(s->result->kept + s->result->dropped),
+                         (int)s->result->prompts);
     return OK;
 }
 
-Status simulate_run(SimulateResult *result, const Base *base, const Task *task, const PromptList *prompts, const SimulateConfig *config, Session *session, Error *error) {
+Status simulate_run(SimulateResult *result, const Base *base, const Task *task, const PromptList *prompts, const SimulateConfig *config,
+                    Session *session, Error *error) {
     *result = (SimulateResult){0};
     Simulation s = {.result = result, .base = base, .task = task, .config = config, .session = session};
-    const char *pairs_path = path_join(session->run, session->dir, "pairs.jsonl"), *rejected_path = path_join(session->run, session->dir, "rejected.jsonl");
+    const char *pairs_path = path_join(session->run, session->dir, "pairs.jsonl"),
+               *rejected_path = path_join(session->run, session->dir, "rejected.jsonl");
 
     // What exists is skipped: lines are in prompt order, so everything up to the largest index is done.
     int64_t last = -1;
@@ -323,10 +330,13 @@ Status simulate_run(SimulateResult *result, const Base *base, const Task *task, 
         status = s.status;
         goto done;
     }
-    if (s.written < s.n) status = error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(result->kept + result->dropped), (int)result->prompts);
+    if (s.written < s.n)
+        status = error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(result->kept + result->dropped),
+                           (int)result->prompts);
 done:;
     Error *told = status == OK ? error : NULL;
-    Status closed[] = {append_sync(&s.pairs, told), append_sync(&s.rejected, told), append_close(&s.pairs, told), append_close(&s.rejected, told)};
+    Status closed[] = {append_sync(&s.pairs, told), append_sync(&s.rejected, told), append_close(&s.pairs, told),
+                       append_close(&s.rejected, told)};
     for (int i = 0; i < 4; i++)
         if (status == OK) status = closed[i];
     for (int i = s.written; i < s.begun; i++)

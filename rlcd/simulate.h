@@ -14,10 +14,10 @@
 #include "rlcd/session.h"
 
 typedef struct {
-    GenerateConfig generate;   // sampler, stops, slots, max_new
+    GenerateConfig generate;  // sampler, stops, slots, max_new
     CleanOptions clean;
-    int max_prompt;            // ids of p, p+ or p-; longer ones lose turns from the left, counted
-    int shard, shards;         // only prompts with (position in the list) mod shards == shard
+    int max_prompt;     // ids of p, p+ or p-; longer ones lose turns from the left, counted
+    int shard, shards;  // only prompts with (position in the list) mod shards == shard
     const char *tokenizer_hash;
 } SimulateConfig;
 
@@ -25,14 +25,15 @@ typedef struct {
 SimulateConfig simulate_default(void);
 
 typedef struct {
-    int64_t prompts;       // in this shard
-    int64_t kept;          // pairs written, earlier runs included
-    int64_t dropped;       // prompts without a pair, earlier runs included
-    int64_t cut;           // prompts that lost turns
-    CleanCounts counts;    // samples by outcome, earlier runs included
+    int64_t prompts;     // in this shard
+    int64_t kept;        // pairs written, earlier runs included
+    int64_t dropped;     // prompts without a pair, earlier runs included
+    int64_t cut;         // prompts that lost turns
+    CleanCounts counts;  // samples by outcome, earlier runs included
 } SimulateResult;
 
 // Runs over all prompts of the shard. ERR_STOPPED: everything finished so far is on disk and is skipped next time.
-Status simulate_run(SimulateResult *result, const Base *base, const Task *task, const PromptList *prompts, const SimulateConfig *config, Session *session, Error *error);
+Status simulate_run(SimulateResult *result, const Base *base, const Task *task, const PromptList *prompts, const SimulateConfig *config,
+                    Session *session, Error *error);
 
 #endif

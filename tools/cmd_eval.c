@@ -1,0 +1,217 @@
+// rlcd eval: preference accuracy on pairs; base and tuned model on held-out prompts.
+#include <stdio.h>
+#include <string.h>
+
+#include "rlcd/evaluate.h"
+#include "rlcd/preference.h"
+#include "rlcd/samples.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/roles.h"
+#include "tools/stage.h"
+
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_EVAL, NULL};
+static const OptionTable *const OTHERS[] = {&OPTIONS_SIMULATE, &OPTIONS_PREFERENCE, &OPTIONS_PPO, NULL};
+const Verb VERB_EVAL = {
+    .name = "eval",
+    .usage = "rlcd eval --model M [--preference RUN] [--adapter RUN] [--pairs FILE] [--prompts FILE] --out DIR",
+    .summary = "Measures preference accuracy on pairs, and base and tuned model on held-out prompts.",
+    .tables = TABLES,
+    .others = OTHERS,
+};
+
+// Everything one call needs.
+typedef struct {
+    Tool *tool;
+    Session *session;
+    RunDir *run;
+    Str *summary;
+    const Role *preference;
+} Eval;
+
+static Status accuracy_on_pairs(Eval *e, const char *const *files, int n_files, Error *error) {
+    const Args *args = e->tool->args;
+    PairList pairs;
+    PairTokens *tokens;
+    int cut;
+    int64_t right, limit = args_int(args, "eval.pairs_limit");
+    TRY(pairs_read(&pairs, &e->tool->run, files, n_files, task_plain(), false, error));
+    if (limit >= 0 && pairs.count > limit) pairs.count = (int)limit;
+    TRY(preference_tokens(&tokens, &pairs, &e->tool->base, e->tool->tokenizer_hash, (int)args_int(args, "eval.max_tokens"), &e->tool->run,
+                          &cut, error));
+    TRY(preference_accuracy(&right, NULL, e->preference, tokens, pairs.count, e->session, error));
+    MeasureInterval interval = measure_wilson(right, pairs.count, MEASURE_Z95);
+    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d}", (long long)right, pairs.count, cut);
+    str_printf(e->summary, "human pairs    accuracy %.1f %% [%.1f, %.1f] on %d pairs (%d prompts cut)\n",
+               100.0 * (double)right / pairs.count, 100 * interval.low, 100 * interval.high, pairs.count, cut);
+    return OK;
+}
+
+// Replies of both models, one JSON line a prompt.
+static Status write_replies(Eval *e, const EvaluateResult *base, const EvaluateResult *tuned, Error *error) {
+    Str file = str_make(&e->tool->run);
+    str_append(&file, TEXT(""));
+    for (int i = 0; i < base->n; i++) {
+        const Rollout *a = &base->rollouts[i];
+        Str prompt = str_make(&e->tool->run);
+        tokenizer_decode(e->tool->base.tokenizer, a->prompt->ids, a->prompt->count, false, &prompt);
+        str_printf(&file, "{\"index\":%lld,\"prompt\":", (long long)a->prompt->index);
+        samples_write_text(&file, str_text(&prompt));
+        const EvaluateResult *results[] = {base, tuned};
+        static const char *const NAMES[] = {"base", "tuned"};
+        for (int m = 0; m < 2 && results[m]; m++) {
+            str_printf(&file, ",\"%s\":", NAMES[m]);
+            samples_write_text(&file, results[m]->rollouts[i].text);
+            if (results[m]->score) {
+                str_printf(&file, ",\"%s_score\":", NAMES[m]);
+                json_write_float(&file, results[m]->rollouts[i].score);
+            }
+        }
+        str_append(&file, TEXT("}\n"));
+    }
+    return file_write(path_join(&e->tool->text, e->run->path, "replies.jsonl"), file.data, file.size, error);
+}
+
+// One model's column of the table, and its member of the card.
+static void describe(Eval *e, const char *name, const EvaluateResult *r) {
+    str_printf(&e->run->result, ",\"%s\":{\"prompts\":%d,\"kl\":", name, r->n);
+    json_write_number(&e->run->result, r->kl.mean);
+    str_append(&e->run->result, TEXT(",\"length\":"));
+    json_write_number(&e->run->result, r->length.mean);
+    str_append(&e->run->result, TEXT(",\"perplexity\":"));
+    json_write_number(&e->run->result, r->perplexity);
+    if (r->score) {
+        str_append(&e->run->result, TEXT(",\"score\":"));
+        json_write_number(&e->run->result, r->scores.mean);
+        str_append(&e->run->result, TEXT(",\"score_standard_error\":"));
+        json_write_number(&e->run->result, r->scores.standard_error);
+    }
+    str_append_char(&e->run->result, '}');
+    char score[64] = "        -        ";
+    if (r->score) snprintf(score, sizeof score, "%8.3f +- %.3f", r->scores.mean, r->scores.standard_error);
+    str_printf(e->summary, "%-6s %s %8.3f +- %.3f %8.1f %10.2f %7.0f %% %6.3f %6.3f %6.3f\n", name, score, r->kl.mean, r->kl.standard_error,
+               r->length.mean, r->perplexity, 100 * r->ended, r->distinct[0], r->distinct[1], r->distinct[2]);
+}
+
+// A few replies before and after, for a person to read.
+static void show_samples(Eval *e, const EvaluateResult *base, const EvaluateResult *tuned) {
+    for (int i = 0; i < 5 && i < base->n; i++) {
+        Str prompt = str_make(&e->tool->run);
+        tokenizer_decode(e->tool->base.tokenizer, base->rollouts[i].prompt->ids, base->rollouts[i].prompt->count, false, &prompt);
+        Text text = str_text(&prompt);
+        ptrdiff_t at = text_find_last(text, TEXT("\n\nHuman:"));
+        if (at >= 0) text = (Text){text.data + at + 2, text.size - (size_t)at - 2};
+        str_printf(e->summary, "\n[%lld] %.*s\n  base : %.*s\n  tuned: %.*s\n", (long long)base->rollouts[i].prompt->index, (int)text.size,
+                   text.data, (int)base->rollouts[i].text.size, base->rollouts[i].text.data, (int)tuned->rollouts[i].text.size,
+                   tuned->rollouts[i].text.data);
+    }
+}
+
+static Status compare_models(Eval *e, const char *prompts_path, const Role *tuned_role, bool *missed, Error *error) {
+    const Args *args = e->tool->args;
+    Task task;
+    const char *task_path;
+    PromptList prompts;
+    PromptTokens *tokens;
+    int cut, max_prompt = (int)args_int(args, "eval.max_prompt");
+    TRY(task_find(&task_path, &e->tool->text, args_text(args, "data.task"), path_join(&e->tool->text, e->tool->share, "tasks"), error));
+    TRY(task_read(&task, &e->tool->text, task_path, error));
+    TRY(prompts_read(&prompts, &e->tool->run, prompts_path, &task, args_int(args, "eval.first"), args_int(args, "eval.limit"), error));
+    TRY(rollout_prompts(&tokens, &prompts, &e->tool->base, max_prompt, &e->tool->run, &cut, error));
+    GenerateConfig generate = {
+        .sampler = sampler_default(), .stops = task.stop, .n_stops = task.stops, .slots = (int)args_int(args, "eval.batch")};
+    generate.sampler.temperature = (float)args_double(args, "eval.temperature");
+    generate.sampler.top_p = (float)args_double(args, "eval.top_p");
+    generate.max_new = (int)args_int(args, "eval.max_new");
+    generate.capacity = max_prompt + generate.max_new;
+    TRY(llama_prepare(&e->tool->base.llama, &e->tool->model, generate.capacity + 1, error));
+
+    EvaluateResult base, tuned;
+    Role base_role = role_base(&e->tool->base);
+    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, tokens, prompts.count, &generate, e->session, error));
+    if (tuned_role)
+        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, tokens, prompts.count, &generate, e->session, error));
+    TRY(write_replies(e, &base, tuned_role ? &tuned : NULL, error));
+
+    str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", prompts.count, cut, generate.max_new);
+    str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3\n"));
+    describe(e, "base", &base);
+    if (tuned_role == NULL) return OK;
+    describe(e, "tuned", &tuned);
+    if (e->preference) {
+        MeasureMean difference = measure_paired(tuned.score, base.score, base.n);
+        double errors = difference.standard_error > 0 ? difference.mean / difference.standard_error : 0;
+        str_printf(e->summary, "difference %.3f +- %.3f: %.1f standard errors of the paired difference\n", difference.mean,
+                   difference.standard_error, errors);
+        str_append(&e->run->result, TEXT(",\"difference\":"));
+        json_write_number(&e->run->result, difference.mean);
+        str_append(&e->run->result, TEXT(",\"difference_standard_error\":"));
+        json_write_number(&e->run->result, difference.standard_error);
+        if (args_has(args, "eval.require")) *missed = errors < args_double(args, "eval.require");
+    }
+    show_samples(e, &base, &tuned);
+    return OK;
+}
+
+Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summary, bool *missed, Error *error) {
+    const Args *args = tool->args;
+    RunDir run;
+    Metrics metrics = {0};
+    Role *preference = NULL, *tuned = NULL;
+    bool finished;
+    *missed = false;
+    if (in->n_pairs == 0 && in->prompts == NULL) return error_set(error, ERR_USAGE, "eval: expected --pairs or --prompts, found neither");
+    if (in->n_pairs && in->preference == NULL) return error_set(error, ERR_USAGE, "eval: --pairs needs --preference RUN");
+    Status status = run_dir_open(&run, &tool->text, dir, "eval", args, error);
+    TRY_DONE(status);
+    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
+    for (int i = 0; i < in->n_pairs; i++) TRY_DONE(run_dir_input(&run, "pairs", in->pairs[i], error));
+    if (in->prompts) TRY_DONE(run_dir_input(&run, "prompts", in->prompts, error));
+    Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
+    if (in->preference) TRY_DONE(roles_load(&preference, tool, &run, "preference", "preference", in->preference, &session, error));
+    if (in->adapter) TRY_DONE(roles_load(&tuned, tool, &run, "adapter", "policy", in->adapter, &session, error));
+    TRY_DONE(run_dir_begin(&run, &finished, error));
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, (int)args_int(args, "eval.max_tokens"), error));
+
+    // A finished evaluation shows its stored table.
+    const char *table = path_join(&tool->text, dir, "table.txt");
+    if (finished && file_exists(table)) {
+        Text text;
+        TRY_DONE(file_read(&text, &tool->text, table, 1 << 24, error));
+        str_append(summary, text);
+        goto done;
+    }
+    Str shown = str_make(&tool->text);
+    str_append(&shown, TEXT(""));
+    Eval e = {tool, &session, &run, &shown, preference};
+    if (in->n_pairs) TRY_DONE(accuracy_on_pairs(&e, in->pairs, in->n_pairs, error));
+    if (in->prompts) TRY_DONE(compare_models(&e, in->prompts, tuned, missed, error));
+    TRY_DONE(file_write(table, shown.data, shown.size, error));
+    str_append(summary, str_text(&shown));
+    TRY_DONE(run_dir_finish(&run, error));
+done:
+    run_dir_close(&run);
+    arena_reset(&tool->run);
+    arena_reset(&tool->step);
+    return status;
+}
+
+int cmd_eval(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    int code = tool_start(&tool, &args, &VERB_EVAL, argc, argv);
+    if (code >= 0) return code;
+    Str summary = str_make(&tool.text);
+    bool missed = false;
+    EvalInputs in = {.adapter = args_text(&args, "eval.adapter"),
+                     .preference = args_text(&args, "eval.preference"),
+                     .prompts = args_text(&args, "eval.prompts")};
+    in.n_pairs = args_list(&args, "eval.pairs", &in.pairs);
+    Status status = tool_open_model(&tool, &error);
+    if (status == OK) status = stage_eval(&tool, args_text(&args, "out"), &in, &summary, &missed, &error);
+    console_clear();
+    if (status == OK) fputs(summary.data, stdout);
+    code = tool_exit(&tool, status, &error);
+    return code == 0 && missed ? 3 : code;
+}

@@ -1,0 +1,149 @@
+// rlcd ppo: the policy against the preference model.
+#include <stdio.h>
+
+#include "rlcd/ppo.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/roles.h"
+#include "tools/stage.h"
+
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_PPO, NULL};
+static const OptionTable *const OTHERS[] = {&OPTIONS_SIMULATE, &OPTIONS_PREFERENCE, &OPTIONS_EVAL, NULL};
+const Verb VERB_PPO = {
+    .name = "ppo",
+    .usage = "rlcd ppo --model M --preference RUN --prompts FILE --out RUN",
+    .summary = "Tunes the model against the preference model by PPO with a KL penalty.",
+    .tables = TABLES,
+    .others = OTHERS,
+};
+
+// The section's options as a configuration.
+static Status read_config(const Args *args, const Task *task, PpoConfig *config, Error *error) {
+    static const ScheduleKind KINDS[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE};
+    static const WhitenReward WHITENS[] = {WHITEN_NONE, WHITEN_SCALE, WHITEN_KEEP_MEAN};
+    *config = ppo_default();
+    config->train_all = args_choice(args, "ppo.train") == 1;
+    config->steps = (int)args_int(args, "ppo.steps");
+    config->rollouts = (int)args_int(args, "ppo.rollouts");
+    config->minibatch = (int)args_int(args, "ppo.minibatch");
+    config->unit = (int)args_int(args, "ppo.unit");
+    config->epochs = (int)args_int(args, "ppo.epochs");
+    config->schedule.rate = args_double(args, "ppo.lr");
+    config->schedule.kind = KINDS[args_choice(args, "ppo.schedule")];
+    config->warmup_share = args_double(args, "ppo.warmup");
+    config->value_rate = (float)args_double(args, "ppo.value_rate");
+    config->adamw.eps = (float)args_double(args, "ppo.adam_eps");
+    config->adamw.weight_decay = (float)args_double(args, "ppo.weight_decay");
+    config->max_norm = (float)args_double(args, "ppo.max_norm");
+    config->gamma = (float)args_double(args, "ppo.gamma");
+    config->lambda = (float)args_double(args, "ppo.lambda");
+    config->clip = (float)args_double(args, "ppo.clip");
+    config->value_clip = (float)args_double(args, "ppo.value_clip");
+    kl_from_name(args_text(args, "ppo.kl"), &config->kl);
+    config->kl_coef = (float)args_double(args, "ppo.kl_coef");
+    config->kl_target = (float)args_double(args, "ppo.kl_target");
+    config->kl_horizon = (float)args_double(args, "ppo.kl_horizon");
+    config->whiten_reward = WHITENS[args_choice(args, "ppo.whiten_reward")];
+    config->whiten_advantage = args_flag(args, "ppo.whiten_advantage");
+    config->missing_end = (float)args_double(args, "ppo.missing_end");
+    config->max_prompt = (int)args_int(args, "ppo.max_prompt");
+    config->samples = (int)args_int(args, "ppo.samples");
+    config->generate.sampler.temperature = (float)args_double(args, "ppo.temperature");
+    config->generate.max_new = (int)args_int(args, "ppo.max_new");
+    config->generate.slots = (int)args_int(args, "ppo.batch");
+    config->generate.stops = task->stop;
+    config->generate.n_stops = task->stops;
+    return roles_adapter_config(args, "ppo", &config->adapter, error);
+}
+
+// The last line of metrics.jsonl, for the table: the state after the last step.
+static Status last_metrics(const Json **out, Tool *tool, const char *dir, Error *error) {
+    const char *path = path_join(&tool->text, dir, "metrics.jsonl");
+    LineReader *reader;
+    Text line = {0}, last = {0};
+    size_t number;
+    bool more = true;
+    TRY(lines_open(&reader, &tool->run, path, error));
+    Status status = OK;
+    while (status == OK && more) {
+        status = lines_next(reader, &line, &number, &more, error);
+        if (status == OK && more) last = text_copy(&tool->run, line);
+    }
+    lines_close(reader);
+    TRY(status);
+    return json_parse(out, &tool->run, last, path, error);
+}
+
+static double field(const Json *line, const char *name) {
+    const Json *value = json_get(line, name);
+    return value && value->type == JSON_NUMBER ? value->number : 0;
+}
+
+Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *summary, Error *error) {
+    const Args *args = tool->args;
+    PpoConfig config;
+    RunDir run;
+    Task task;
+    PromptList prompts;
+    PromptTokens *tokens;
+    Role *policy, *preference;
+    Metrics metrics = {0};
+    const Json *last;
+    bool finished;
+    int cut;
+    const char *task_path, *prompts_path = args_text(args, "data.prompts");
+    if (preference_dir == NULL) return error_set(error, ERR_USAGE, "ppo: expected --preference RUN, found none");
+    if (prompts_path == NULL) return error_set(error, ERR_USAGE, "ppo: expected --prompts FILE, found none");
+    Status status = run_dir_open(&run, &tool->text, dir, "ppo", args, error);
+    TRY_DONE(status);
+    TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
+    TRY_DONE(task_read(&task, &tool->text, task_path, error));
+    TRY_DONE(read_config(args, &task, &config, error));
+    if (config.whiten_reward == WHITEN_KEEP_MEAN && config.whiten_advantage)
+        console_warn(
+            "ppo.whiten_reward keep_mean with whitened advantages: a constant is added to every token, a bias on length (paper.md, quirk "
+            "8)");
+    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
+    TRY_DONE(run_dir_input(&run, "task", task_path, error));
+    TRY_DONE(run_dir_input(&run, "prompts", prompts_path, error));
+    Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
+    // One token more than prompt and reply: the end-of-text that the preference model reads.
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_prompt + config.generate.max_new + 1, error));
+    TRY_DONE(roles_load(&preference, tool, &run, "preference", "preference", preference_dir, &session, error));
+    TRY_DONE(run_dir_begin(&run, &finished, error));
+    session.recipe_hash = run.recipe_hash;
+    TRY_DONE(prompts_read(&prompts, &tool->run, prompts_path, &task, args_int(args, "data.first"), args_int(args, "data.limit"), error));
+    TRY_DONE(rollout_prompts(&tokens, &prompts, &tool->base, config.max_prompt, &tool->run, &cut, error));
+
+    TRY_DONE(ppo_train(&policy, &tool->base, preference, tokens, prompts.count, &config, &session, error));
+    TRY_DONE(metrics_close(&metrics, error));
+    TRY_DONE(last_metrics(&last, tool, dir, error));
+    str_printf(&run.result, ",\"ppo\":{\"steps\":%d,\"prompts\":%d,\"cut\":%d}", config.steps, prompts.count, cut);
+    if (summary)
+        str_printf(summary,
+                   "ppo            %d steps of %d rollouts (%d prompts cut); last step: score %.3f, KL %.3f, length %.1f, first ratios not "
+                   "1: %.0f\n",
+                   config.steps, config.rollouts, cut, field(last, "objective/scores"), field(last, "objective/kl"),
+                   field(last, "completions/mean_length"), field(last, "ratio_mismatch"));
+    if (!finished) TRY_DONE(run_dir_finish(&run, error));
+done:
+    if (metrics.open) metrics_close(&metrics, NULL);
+    run_dir_close(&run);
+    arena_reset(&tool->run);
+    arena_reset(&tool->step);
+    return status;
+}
+
+int cmd_ppo(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    int code = tool_start(&tool, &args, &VERB_PPO, argc, argv);
+    if (code >= 0) return code;
+    Str summary = str_make(&tool.text);
+    Status status = tool_open_model(&tool, &error);
+    if (status == OK) status = stage_ppo(&tool, args_text(&args, "out"), args_text(&args, "ppo.preference"), &summary, &error);
+    console_clear();
+    if (status == OK) fputs(summary.data, stdout);
+    return tool_exit(&tool, status, &error);
+}

@@ -1,0 +1,106 @@
+// rlcd preference: the preference model from pairs.
+#include <stdio.h>
+#include <string.h>
+
+#include "rlcd/measure.h"
+#include "rlcd/preference.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/roles.h"
+#include "tools/stage.h"
+
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_PREFERENCE, NULL};
+static const OptionTable *const OTHERS[] = {&OPTIONS_DATA, &OPTIONS_SIMULATE, &OPTIONS_PPO, &OPTIONS_EVAL, NULL};
+const Verb VERB_PREFERENCE = {
+    .name = "preference",
+    .usage = "rlcd preference --model M --pairs FILE --out RUN",
+    .summary = "Trains the preference model on pairs.",
+    .tables = TABLES,
+    .others = OTHERS,
+};
+
+// The section's options as a configuration.
+static Status read_config(const Args *args, PreferenceConfig *config, Error *error) {
+    static const ScheduleKind KINDS[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE};
+    *config = preference_default();
+    config->train_all = args_choice(args, "preference.train") == 1;
+    config->epochs = (int)args_int(args, "preference.epochs");
+    config->batch = (int)args_int(args, "preference.batch");
+    config->unit = (int)args_int(args, "preference.unit");
+    config->schedule.rate = args_double(args, "preference.lr");
+    config->schedule.kind = KINDS[args_choice(args, "preference.schedule")];
+    config->warmup_share = args_double(args, "preference.warmup");
+    config->adamw.weight_decay = (float)args_double(args, "preference.weight_decay");
+    config->max_norm = (float)args_double(args, "preference.max_norm");
+    config->max_tokens = (int)args_int(args, "preference.max_tokens");
+    return roles_adapter_config(args, "preference", &config->adapter, error);
+}
+
+Status stage_preference(Tool *tool, const char *dir, const char *const *files, int n_files, Str *summary, Error *error) {
+    const Args *args = tool->args;
+    PreferenceConfig config;
+    TRY(read_config(args, &config, error));
+    if (n_files == 0) return error_set(error, ERR_USAGE, "preference: expected --pairs FILE, found none");
+
+    RunDir run;
+    PairList pairs;
+    PairTokens *tokens;
+    Role *model;
+    Metrics metrics = {0};
+    bool finished;
+    int cut;
+    Status status = run_dir_open(&run, &tool->text, dir, "preference", args, error);
+    TRY_DONE(status);
+    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
+    for (int i = 0; i < n_files; i++) TRY_DONE(run_dir_input(&run, "pairs", files[i], error));
+    TRY_DONE(run_dir_begin(&run, &finished, error));
+    TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
+    int holdout = (int)args_int(args, "preference.holdout");
+    if (holdout >= pairs.count) {
+        status = error_set(error, ERR_DATA, "preference: %d pairs held out of %d leave nothing to train on", holdout, pairs.count);
+        goto done;
+    }
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
+    TRY_DONE(preference_tokens(&tokens, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, &cut, error));
+    int trained = pairs.count - holdout;
+
+    // A finished run is loaded by the same path: nothing is left to train.
+    Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
+    TRY_DONE(preference_train(&model, &tool->base, tokens, trained, &config, &session, error));
+
+    // Accuracy on the pairs held out (on the trained ones when there are none, and it says so).
+    int64_t right;
+    const PairTokens *measured = holdout ? tokens + trained : tokens;
+    int n = holdout ? holdout : trained;
+    TRY_DONE(preference_accuracy(&right, NULL, model, measured, n, &session, error));
+    MeasureInterval interval = measure_wilson(right, n, MEASURE_Z95);
+    str_printf(&run.result, ",\"preference\":{\"pairs\":%d,\"cut\":%d,\"measured\":\"%s\",\"right\":%lld,\"of\":%d}", trained, cut,
+               holdout ? "held out" : "trained", (long long)right, n);
+    if (summary)
+        str_printf(summary, "preference     %d pairs trained (%d prompts cut); accuracy on %d %s pairs %.1f %% [%.1f, %.1f]\n", trained,
+                   cut, n, holdout ? "held-out" : "trained", 100.0 * (double)right / n, 100 * interval.low, 100 * interval.high);
+    TRY_DONE(metrics_close(&metrics, error));
+    if (!finished) TRY_DONE(run_dir_finish(&run, error));
+done:
+    if (metrics.open) metrics_close(&metrics, NULL);
+    run_dir_close(&run);
+    arena_reset(&tool->run);
+    arena_reset(&tool->step);
+    return status;
+}
+
+int cmd_preference(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    int code = tool_start(&tool, &args, &VERB_PREFERENCE, argc, argv);
+    if (code >= 0) return code;
+    Str summary = str_make(&tool.text);
+    const char *const *files;
+    int n = args_list(&args, "preference.pairs", &files);
+    Status status = tool_open_model(&tool, &error);
+    if (status == OK) status = stage_preference(&tool, args_text(&args, "out"), files, n, &summary, &error);
+    console_clear();
+    if (status == OK) fputs(summary.data, stdout);
+    return tool_exit(&tool, status, &error);
+}

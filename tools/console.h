@@ -1,0 +1,33 @@
+// What a person sees on stderr, and how a person stops a run.
+#ifndef TOOLS_CONSOLE_H
+#define TOOLS_CONSOLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tensor/base/status.h"
+
+// Catches SIGINT and SIGTERM (first: stop after the step; second SIGINT: at once), ignores SIGPIPE. `max_seconds` 0: no limit.
+void console_begin(bool quiet, double max_seconds);
+
+// True once a signal or the time limit asked for a stop.
+bool console_stop_wanted(void);
+
+// The exit code of a stop: 130 after SIGINT, else 75.
+int console_stop_code(void);
+
+// A bar with time left on a terminal; elsewhere a plain line now and then. Phases "sampling" and "updating" are parts of a
+// step of the phase shown before them.
+void console_progress(const char *phase, int64_t done, int64_t total, const char *note);
+
+// Ends the bar's line, so that other output starts on its own.
+void console_clear(void);
+
+// "rlcd: warning: SENTENCE" and "rlcd: SENTENCE" on stderr.
+void console_warn(const char *sentence);
+void console_error(const char *sentence);
+
+// Exit code of a failure (design.md, section 7), after telling its sentence.
+int console_fail(const Error *error);
+
+#endif

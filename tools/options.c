@@ -1,0 +1,145 @@
+#include "tools/options.h"
+
+#include <stddef.h>
+
+// Columns: name, type, default, --preset paper, changes bits, required, low, high, choices, value's name, help.
+
+static const Option GENERAL[] = {
+    {"config", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Read options from a flat YAML file."},
+    {"preset", OPTION_CHOICE, "default", NULL, false, false, 0, 0, "default|paper", NULL, "Defaults to start from."},
+    {"seed", OPTION_INT, "0", NULL, true, false, 0, 4294967295.0, NULL, "N", "Seed of every random draw."},
+    {"threads", OPTION_INT, NULL, NULL, false, false, 1, 256, NULL, "N", "Threads (default: what the machine or the job gives)."},
+    {"kernels", OPTION_CHOICE, "native", NULL, false, false, 0, 0, "native|scalar|avx2|neon", NULL, "Instruction set; never changes a bit."},
+    {"memory", OPTION_SIZE, NULL, NULL, false, false, 0, 0, NULL, "SIZE", "Cap on the memory that is asked for, such as 2G."},
+    {"rows", OPTION_INT, "512", NULL, false, false, 1, 1e6, NULL, "N", "Rows of a scoring batch."},
+    {"resume", OPTION_CHOICE, "auto", NULL, false, false, 0, 0, "auto|never|must", NULL, "Continue from the newest checkpoint."},
+    {"checkpoint_every", OPTION_INT, "10", NULL, false, false, 1, 1e9, NULL, "N", "Steps between checkpoints."},
+    {"keep", OPTION_INT, "2", NULL, false, false, 1, 1e6, NULL, "N", "Checkpoints that are kept."},
+    {"max_time", OPTION_DURATION, NULL, NULL, false, false, 0, 0, NULL, "TIME", "Save and exit with 75 after this time, such as 3h30m."},
+    {"quiet", OPTION_FLAG, "no", NULL, false, false, 0, 0, NULL, NULL, "No progress on stderr."},
+    {0},
+};
+static const Option MODEL[] = {
+    {"model", OPTION_PATH, NULL, NULL, false, true, 0, 0, NULL, "M", "A .gguf file or a Hugging Face folder."},
+    {0},
+};
+static const Option OUT[] = {
+    {"out", OPTION_PATH, NULL, NULL, false, true, 0, 0, NULL, "DIR", "Run directory."},
+    {0},
+};
+static const Option DATA[] = {
+    {"prompts", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Dialogues (HH or prompt rows, .jsonl or .jsonl.gz)."},
+    {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "Task name or a task file."},
+    {"first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "First row of the prompts that is used."},
+    {"limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Rows that are used; -1 for all."},
+    {0},
+};
+static const Option SIMULATE[] = {
+    {"max_new", OPTION_INT, "300", NULL, true, false, 1, 1e6, NULL, "N", "Longest reply in tokens (paper.md, 2)."},
+    {"max_prompt", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt in tokens; longer ones lose turns from the left."},
+    {"temperature", OPTION_DOUBLE, "1", NULL, true, false, 0, 100, NULL, "X", "Sampling temperature; 0 takes the likeliest token."},
+    {"top_k", OPTION_INT, "50", NULL, true, false, 0, 1e6, NULL, "K", "Tokens to draw from; 0 for all (paper.md, 2)."},
+    {"top_p", OPTION_DOUBLE, "1", NULL, true, false, 1e-6, 1, NULL, "P", "Probability mass to draw from."},
+    {"batch", OPTION_INT, "32", NULL, false, false, 1, 4096, NULL, "N", "Sequences at once; never changes a bit."},
+    {"filter", OPTION_CHOICE, "sound", "paper", true, false, 0, 0, "sound|paper", NULL, "Rule that turns a sample into a reply (paper.md, quirk 5)."},
+    {"cut_unfinished", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL, "Keep a reply without an end, cut at its last sentence."},
+    {"shard", OPTION_STRING, "0/1", NULL, true, false, 0, 0, NULL, "I/N", "Only every N-th prompt, from the I-th (counted from 0)."},
+    {0},
+};
+static const Option PREFERENCE[] = {
+    {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs to train on."},
+    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL, "What is trained: a low-rank adapter or every weight."},
+    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
+    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
+    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES", "Projections with an adapter."},
+    {"epochs", OPTION_INT, "1", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs (paper.md, 2)."},
+    {"batch", OPTION_INT, "16", NULL, true, false, 1, 1e6, NULL, "N", "Pairs of one step (paper.md, 2)."},
+    {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N", "Pairs of one gradient unit; 0: the whole batch (numerics.md, G2)."},
+    {"lr", OPTION_DOUBLE, "2e-4", "3e-6", true, false, 0, 10, NULL, "X", "Highest learning rate (the paper's 3e-6 is for all weights)."},
+    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
+    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."},
+    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."},
+    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
+    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
+    {"holdout", OPTION_INT, "0", NULL, true, false, 0, 1e9, NULL, "N", "Last pairs that are kept out of training and measured instead."},
+    {0},
+};
+static const Option PPO[] = {
+    {"preference", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of the preference model."},
+    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL, "What is trained: a low-rank adapter or every weight."},
+    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
+    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
+    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES", "Projections with an adapter."},
+    {"steps", OPTION_INT, "40", NULL, true, false, 1, 1e6, NULL, "N", "PPO steps (paper.md, 2: 40 to 80)."},
+    {"rollouts", OPTION_INT, "32", "512", true, false, 1, 65536, NULL, "N", "Replies of one step."},
+    {"minibatch", OPTION_INT, "16", "256", true, false, 1, 65536, NULL, "N", "Replies of one optimizer step."},
+    {"unit", OPTION_INT, "0", NULL, true, false, 0, 65536, NULL, "N", "Replies of one gradient unit; 0: the whole minibatch (numerics.md, G2)."},
+    {"epochs", OPTION_INT, "2", NULL, true, false, 1, 1000, NULL, "N", "Passes over the rollouts (paper.md, 2)."},
+    {"lr", OPTION_DOUBLE, "2e-4", "1e-5", true, false, 0, 10, NULL, "X", "Highest learning rate (the paper's 1e-5 is for all weights)."},
+    {"schedule", OPTION_CHOICE, "constant", "linear", true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
+    {"warmup", OPTION_DOUBLE, "0", NULL, true, false, 0, 1, NULL, "X", "Share of optimizer steps in the warm-up."},
+    {"value_rate", OPTION_DOUBLE, "1", NULL, true, false, 0, 1000, NULL, "X", "Value model's learning rate as a multiple of the policy's."},
+    {"adam_eps", OPTION_DOUBLE, "1e-5", NULL, true, false, 0, 1, NULL, "X", "Adam's epsilon (paper.md, 2)."},
+    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay."},
+    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never (paper.md, 2)."},
+    {"gamma", OPTION_DOUBLE, "1", NULL, true, false, 0, 1, NULL, "X", "Discount (paper.md, 2)."},
+    {"lambda", OPTION_DOUBLE, "1", NULL, true, false, 0, 1, NULL, "X", "Of the advantage estimate (paper.md, 2)."},
+    {"clip", OPTION_DOUBLE, "0.2", NULL, true, false, 0, 10, NULL, "X", "Clip of the probability ratio (paper.md, 2)."},
+    {"value_clip", OPTION_DOUBLE, "0.2", NULL, true, false, 0, 1e9, NULL, "X", "Clip of the value's move (paper.md, 2)."},
+    {"kl", OPTION_CHOICE, "k1", "clamp", true, false, 0, 0, "clamp|k1|k2|k3", NULL, "KL estimate of one action (paper.md, quirk 9)."},
+    {"kl_coef", OPTION_DOUBLE, "0.02", "0.002", true, false, 0, 1000, NULL, "X", "Weight of the KL penalty in the reward."},
+    {"kl_target", OPTION_DOUBLE, "0", NULL, true, false, 0, 1e6, NULL, "X", "KL that the coefficient is steered to; 0: fixed coefficient."},
+    {"kl_horizon", OPTION_DOUBLE, "10000", NULL, true, false, 1, 1e12, NULL, "X", "Horizon of the adaptive coefficient."},
+    {"whiten_reward", OPTION_CHOICE, "none", "keep_mean", true, false, 0, 0, "none|scale|keep_mean", NULL, "Scaling of rewards (paper.md, quirk 8)."},
+    {"whiten_advantage", OPTION_FLAG, "yes", NULL, true, false, 0, 0, NULL, NULL, "Whiten advantages over the batch (paper.md, 2)."},
+    {"missing_end", OPTION_DOUBLE, "0", NULL, true, false, 0, 1e6, NULL, "X", "Taken from the score of a reply without an end."},
+    {"max_new", OPTION_INT, "300", NULL, true, false, 1, 1e6, NULL, "N", "Longest reply in tokens (paper.md, 2)."},
+    {"max_prompt", OPTION_INT, "192", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt in tokens (paper.md, 2)."},
+    {"temperature", OPTION_DOUBLE, "1", NULL, true, false, 1e-3, 100, NULL, "X", "Sampling temperature (paper.md, 2)."},
+    {"batch", OPTION_INT, "32", NULL, false, false, 1, 4096, NULL, "N", "Sequences sampled at once; never changes a bit."},
+    {"samples", OPTION_INT, "4", NULL, true, false, 0, 65536, NULL, "N", "Replies of each step written to samples.jsonl."},
+    {0},
+};
+static const Option EVAL[] = {
+    {"adapter", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of the tuned model."},
+    {"preference", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of the preference model."},
+    {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs whose preference accuracy is measured."},
+    {"pairs_limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Pairs that are used; -1 for all."},
+    {"prompts", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Held-out prompts (run: the same file as data.prompts if not given)."},
+    {"first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "First row of the held-out prompts."},
+    {"limit", OPTION_INT, "64", NULL, true, false, 1, 1e12, NULL, "N", "Number of held-out prompts."},
+    {"max_new", OPTION_INT, "300", NULL, true, false, 1, 1e6, NULL, "N", "Longest reply in tokens."},
+    {"max_prompt", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt in tokens."},
+    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply of a pair together."},
+    {"temperature", OPTION_DOUBLE, "1", NULL, true, false, 0, 100, NULL, "X", "Sampling temperature."},
+    {"top_p", OPTION_DOUBLE, "1", "0.9", true, false, 1e-6, 1, NULL, "P", "Probability mass to draw from (paper.md, 2: 0.9)."},
+    {"batch", OPTION_INT, "32", NULL, false, false, 1, 4096, NULL, "N", "Sequences at once; never changes a bit."},
+    {"require", OPTION_DOUBLE, NULL, NULL, false, false, 0, 0, NULL, "X", "Exit with 3 unless the score rises by X standard errors."},
+    {0},
+};
+static const Option GENERATE[] = {
+    {"adapter", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of a tuned model."},
+    {"prompt", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "TEXT", "The text to go on from (\\n in it is a line break); - reads stdin."},
+    {"prompts", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Prompts file; one JSON line a reply."},
+    {"first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "First row of the prompts."},
+    {"limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Rows that are used; -1 for all."},
+    {"n", OPTION_INT, "1", NULL, true, false, 1, 65535, NULL, "K", "Replies to each prompt."},
+    {"max_new", OPTION_INT, "256", NULL, true, false, 1, 1e6, NULL, "N", "Longest reply in tokens."},
+    {"temperature", OPTION_DOUBLE, "1", NULL, true, false, 0, 100, NULL, "X", "Sampling temperature; 0 takes the likeliest token."},
+    {"top_k", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "K", "Tokens to draw from; 0 for all."},
+    {"top_p", OPTION_DOUBLE, "1", NULL, true, false, 1e-6, 1, NULL, "P", "Probability mass to draw from."},
+    {"ban", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "IDS", "Token ids that are never drawn."},
+    {"stop", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "TEXT", "Text that ends a reply (\\n in it is a line break)."},
+    {"batch", OPTION_INT, "32", NULL, false, false, 1, 4096, NULL, "N", "Sequences at once; never changes a bit."},
+    {0},
+};
+
+const OptionTable OPTIONS_GENERAL = {"", GENERAL};
+const OptionTable OPTIONS_MODEL = {"", MODEL};
+const OptionTable OPTIONS_OUT = {"", OUT};
+const OptionTable OPTIONS_DATA = {"data", DATA};
+const OptionTable OPTIONS_SIMULATE = {"simulate", SIMULATE};
+const OptionTable OPTIONS_PREFERENCE = {"preference", PREFERENCE};
+const OptionTable OPTIONS_PPO = {"ppo", PPO};
+const OptionTable OPTIONS_EVAL = {"eval", EVAL};
+const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};

@@ -1,0 +1,17 @@
+// The options of all verbs: one table a section, shared by the verbs that take it and by recipes (design.md, section 7).
+#ifndef TOOLS_OPTIONS_H
+#define TOOLS_OPTIONS_H
+
+#include "tools/args.h"
+
+extern const OptionTable OPTIONS_GENERAL;     // "": seed, threads, kernels, memory, resume, ...
+extern const OptionTable OPTIONS_MODEL;       // "": model
+extern const OptionTable OPTIONS_OUT;         // "": out
+extern const OptionTable OPTIONS_DATA;        // data: prompts, task, first, limit, max_prompt
+extern const OptionTable OPTIONS_SIMULATE;    // simulate
+extern const OptionTable OPTIONS_PREFERENCE;  // preference
+extern const OptionTable OPTIONS_PPO;         // ppo
+extern const OptionTable OPTIONS_EVAL;        // eval
+extern const OptionTable OPTIONS_GENERATE;    // generate
+
+#endif

@@ -1,0 +1,16 @@
+// Roles from options and from run directories.
+#ifndef TOOLS_ROLES_H
+#define TOOLS_ROLES_H
+
+#include "rlcd/save.h"
+#include "tools/stage.h"
+
+// rank, alpha and targets of a section ("preference", "ppo"). ERR_USAGE names an unknown projection.
+Status roles_adapter_config(const Args *args, const char *section, AdapterConfig *config, Error *error);
+
+// A frozen role from a finished run directory, in tool->run; its card's model must be the open one (ERR_DATA otherwise). The
+// run's golden hash is noted as input `name`.
+Status roles_load(Role **role, Tool *tool, RunDir *run, const char *name, const char *role_name, const char *dir, Session *session,
+                  Error *error);
+
+#endif

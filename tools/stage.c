@@ -1,0 +1,151 @@
+#include "tools/stage.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tensor/base/cpu.h"
+#include "tensor/base/file.h"
+#include "tensor/base/pool.h"
+#include "tensor/base/sha256.h"
+#include "tensor/kernels/kernels.h"
+#include "tools/console.h"
+
+// Memory that the system or the cap refuses ends the program: everything on disk is whole (arena.h).
+static void out_of_memory(const char *sentence) {
+    console_error(sentence);
+    _exit(1);
+}
+
+// tasks/ and models/ beside the program: PREFIX/share/rlcd when installed, the source folder when run from build/.
+static const char *find_share(Arena *arena) {
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n > 0) {
+        program[n] = '\0';
+        for (int up = 0; up < 4; up++) {
+            char *slash = strrchr(program, '/');
+            if (slash == NULL) break;
+            *slash = '\0';
+            const char *source = path_join(arena, program, "rlcd"), *installed = path_join(arena, program, "share/rlcd");
+            if (file_is_directory(path_join(arena, installed, "tasks"))) return installed;
+            if (file_is_directory(path_join(arena, source, "tasks"))) return source;
+        }
+    }
+    return file_is_directory("rlcd/tasks") ? "rlcd" : RLCD_PREFIX "/share/rlcd";
+}
+
+Status tool_begin(Tool *tool, const Args *args, Error *error) {
+    tool->args = args;
+    if (args_has(args, "memory")) arena_set_cap(args_size(args, "memory"));
+    // RLCD_ISA speaks when the option does not.
+    const char *isa = getenv("RLCD_ISA"), *wanted = args_text(args, "kernels");
+    if (isa && *isa && !args_given(args, "kernels")) wanted = isa;
+    TRY(kernels_choose(wanted, error));
+    console_begin(args_flag(args, "quiet"), args_has(args, "max_time") ? args_seconds(args, "max_time") : 0);
+    TRY(pool_start(args_has(args, "threads") ? (int)args_int(args, "threads") : cpu_default_threads(), error));
+    tool->share = find_share(&tool->text);
+    return OK;
+}
+
+// What makes stored reply ids valid: the written form of every token, in order.
+static void hash_tokenizer(const Tokenizer *tokenizer, char hex[65]) {
+    Sha256 hash;
+    uint8_t digest[32];
+    sha256_begin(&hash);
+    for (int32_t id = 0; id < tokenizer_vocabulary(tokenizer); id++) {
+        Text bytes = tokenizer_bytes(tokenizer, id);
+        uint8_t size[4] = {(uint8_t)bytes.size, (uint8_t)(bytes.size >> 8), (uint8_t)(bytes.size >> 16), (uint8_t)(bytes.size >> 24)};
+        sha256_feed(&hash, size, 4);
+        sha256_feed(&hash, bytes.data, bytes.size);
+    }
+    sha256_end(&hash, digest);
+    sha256_hex(digest, hex);
+}
+
+Status tool_open_model(Tool *tool, Error *error) {
+    tool->model_path = args_text(tool->args, "model");
+    TRY(base_open(&tool->base, &tool->model, tool->model_path, error));
+    tool->opened = true;
+    TRY(weights_hash(&tool->base.llama.source, error));
+    tool->model_hash = tool->base.llama.source.sha256;
+    hash_tokenizer(tool->base.tokenizer, tool->tokenizer_hash);
+    return OK;
+}
+
+void tool_end(Tool *tool) {
+    pool_stop();
+    if (tool->opened) llama_close(&tool->base.llama);
+    arena_free(&tool->step);
+    arena_free(&tool->run);
+    arena_free(&tool->text);
+    arena_free(&tool->model);
+}
+
+Session tool_session(Tool *tool, Metrics *metrics, const char *dir, const char *recipe_hash) {
+    return (Session){
+        .dir = dir,
+        .metrics = metrics,
+        .run = &tool->run,
+        .step = &tool->step,
+        .seed = (uint64_t)args_int(tool->args, "seed"),
+        .checkpoint_every = args_int(tool->args, "checkpoint_every"),
+        .keep = (int)args_int(tool->args, "keep"),
+        .resume = args_choice(tool->args, "resume") != 1,
+        .rows = (int)args_int(tool->args, "rows"),
+        .recipe_hash = recipe_hash,
+        .stop_wanted = console_stop_wanted,
+        .progress = console_progress,
+        .warn = console_warn,
+    };
+}
+
+Text tool_unescape(Arena *arena, Text text) {
+    Str s = str_make(arena);
+    str_append(&s, TEXT(""));
+    for (size_t i = 0; i < text.size; i++) {
+        bool escape = text.data[i] == '\\' && i + 1 < text.size;
+        char next = escape ? text.data[i + 1] : '\0';
+        if (next == 'n' || next == 't' || next == '\\') {
+            str_append_char(&s, next == 'n' ? '\n' : next == 't' ? '\t' : '\\');
+            i++;
+        } else {
+            str_append_char(&s, text.data[i]);
+        }
+    }
+    return str_text(&s);
+}
+
+int tool_exit(Tool *tool, Status status, const Error *error) {
+    console_clear();
+    int code = 0;
+    if (status != OK) {
+        code = console_fail(error);
+    } else if (fflush(stdout) != 0 || ferror(stdout)) {
+        console_error("stdout: what was printed could not be written");
+        code = 1;
+    }
+    tool_end(tool);
+    return code;
+}
+
+int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *const *argv) {
+    *tool = (Tool){.model = arena_make("model", (size_t)1 << 20),
+                   .text = arena_make("text", 0),
+                   .run = arena_make("run", 0),
+                   .step = arena_make("step", (size_t)16 << 20)};
+    arena_set_exhausted(out_of_memory);
+    Error error = {0};
+    Status status = args_parse(args, &tool->text, verb, argc, argv, &error);
+    if (status == OK && args->help) {
+        Str help = str_make(&tool->text);
+        args_help(&help, verb);
+        fwrite(help.data, 1, help.size, stdout);
+        return tool_exit(tool, OK, &error);
+    }
+    if (status == OK) status = tool_begin(tool, args, &error);
+    if (status != OK) return tool_exit(tool, status, &error);
+    return -1;
+}

@@ -1,0 +1,73 @@
+// The stages that verbs and `rlcd run` share: each reads its options by section, works in one run directory, leaves a card.
+#ifndef TOOLS_STAGE_H
+#define TOOLS_STAGE_H
+
+#include "rlcd/session.h"
+#include "rlcd/role.h"
+#include "tools/args.h"
+#include "tools/run_dir.h"
+
+// What a verb sets up once.
+typedef struct {
+    const Args *args;
+    Arena model;      // weights, tokenizer: until exit
+    Arena text;       // options, paths
+    Arena run, step;  // of the present stage
+    Base base;
+    const char *model_path;
+    const char *model_hash;   // SHA-256 of the model's files
+    char tokenizer_hash[65];  // what stored reply ids belong to
+    const char *share;        // folder with tasks/ and models/
+    bool opened;
+} Tool;
+
+// Applies the general options: kernels, memory cap, threads, signals.
+Status tool_begin(Tool *tool, const Args *args, Error *error);
+// Opens the model of the option "model".
+Status tool_open_model(Tool *tool, Error *error);
+// Releases everything.
+void tool_end(Tool *tool);
+
+// A session for one stage in `dir`.
+Session tool_session(Tool *tool, Metrics *metrics, const char *dir, const char *recipe_hash);
+
+// "a\nb" written with a backslash becomes a line break.
+Text tool_unescape(Arena *arena, Text text);
+
+// A verb's end: prints the sentence of a failure and gives the exit code.
+int tool_exit(Tool *tool, Status status, const Error *error);
+
+// The shared start of a verb: parse, --help, begin. Returns -1 to go on, else the exit code.
+int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *const *argv);
+
+// ---- stages; `dir` is the stage's run directory. `summary` (may be NULL) receives lines of the final table.
+
+Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error);
+Status stage_preference(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
+Status stage_ppo(Tool *tool, const char *dir, const char *preference, Str *summary, Error *error);
+// adapter, preference: run directories or NULL; pairs: files or n_pairs 0; prompts NULL: none. *missed: --require was not met.
+typedef struct {
+    const char *adapter, *preference, *prompts;
+    const char *const *pairs;
+    int n_pairs;
+} EvalInputs;
+Status stage_eval(Tool *tool, const char *dir, const EvalInputs *inputs, Str *summary, bool *missed, Error *error);
+
+// ---- verbs (tools/cmd_*.c); each returns the exit code
+
+int cmd_simulate(int argc, const char *const *argv);
+int cmd_preference(int argc, const char *const *argv);
+int cmd_ppo(int argc, const char *const *argv);
+int cmd_eval(int argc, const char *const *argv);
+int cmd_generate(int argc, const char *const *argv);
+int cmd_run(int argc, const char *const *argv);
+int cmd_trace(int argc, const char *const *argv);
+int cmd_tokenizer(int argc, const char *const *argv);
+int cmd_inspect(int argc, const char *const *argv);
+int cmd_bench(int argc, const char *const *argv);
+
+// The verbs' tables, for help and nearest names.
+extern const Verb VERB_SIMULATE, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER, VERB_INSPECT,
+    VERB_BENCH;
+
+#endif
