@@ -57,7 +57,7 @@ $(BUILD)/%.o: %.c $(BUILD)/stamp.flags
 	$(COMPILE)
 $(BUILD)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2)
 $(BUILD)/tools/%.o: EXTRA = $(TOOL_FLAGS)
-$(BUILD)/tests/%.o: EXTRA = $(CHECK_FLAGS) -I$(BUILD)/tests
+$(BUILD)/tests/%.o: EXTRA = -Wno-missing-prototypes $(CHECK_FLAGS) -I$(BUILD)/tests
 
 # Stamps change when what they hold changes: compiler and flags, tools' own flags, the list of sources.
 STAMP = @mkdir -p $(@D) && printf '%s\n' $(foreach word,$(1),'$(subst ','\'',$(word))') | cmp -s - $@ \

@@ -1,11 +1,13 @@
 #include "tensor/base/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
-enum { POOL_MAX = 256, POOL_SPINS = 20000 };
+// A waiting thread spins, then offers its core to others, which costs little where nobody wants it, then sleeps.
+enum { POOL_MAX = 256, POOL_SPINS = 500, POOL_YIELDS = 200 };
 
 // One loop at a time is published under `generation`; every worker joins each of them once.
 static struct {
@@ -37,7 +39,12 @@ Arena *pool_scratch(int thread) {
     return &scratch[thread];
 }
 
-static inline void cpu_relax(void) {
+// One turn of waiting, the `turn`-th in a row: with more threads than cores the others need this core to get on.
+static inline void wait_a_little(int turn) {
+    if (turn >= POOL_SPINS) {
+        sched_yield();
+        return;
+    }
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -56,9 +63,8 @@ static void *worker(void *argument) {
     thread_index = (int)(intptr_t)argument;
     unsigned seen = 0;
     for (;;) {
-        // Wait for a new generation: spin for a while, then sleep.
-        int spins = 0;
-        while (atomic_load(&pool.generation) == seen && spins++ < POOL_SPINS) cpu_relax();
+        // Wait for a new generation, at last asleep.
+        for (int turn = 0; atomic_load(&pool.generation) == seen && turn < POOL_SPINS + POOL_YIELDS; turn++) wait_a_little(turn);
         if (atomic_load(&pool.generation) == seen) {
             pthread_mutex_lock(&pool.lock);
             atomic_fetch_add(&pool.sleeping, 1);
@@ -131,5 +137,5 @@ void pool_run(int n, PoolTask task, void *context) {
     atomic_store(&pool.finished, 0);
     publish();
     work();
-    while (atomic_load(&pool.finished) < pool.threads - 1) cpu_relax();
+    for (int turn = 0; atomic_load(&pool.finished) < pool.threads - 1; turn += turn < POOL_SPINS) wait_a_little(turn);
 }
