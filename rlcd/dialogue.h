@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
     Text text;
     int turns;  // >= 1; the first is a Human turn; the same role may come twice in a row, as it does in HH
-    const DialogueTurn *turn;
+    const DialogueTurn *turn;  // a prompt's last turn is empty: it ends with the text, whatever its `end` says
 } Dialogue;
 
 // Splits a text into turns by the task's markers. ERR_DATA when it is not UTF-8, is empty, or does not begin with the Human

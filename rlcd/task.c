@@ -1,0 +1,266 @@
+// Task files: reading the flat keys, checking that the lists belong together, and finding a task by name.
+#include "rlcd/task.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/base/file.h"
+#include "tensor/base/yaml.h"
+
+enum { TASK_LIST_MAX = 4096 };
+
+static const char *const KEYS[] = {"version", "name",    "description", "human",        "assistant", "affixed",
+                                   "stop",    "ban",     "plus",        "minus",        "instructions", NULL};
+
+typedef struct {
+    Arena *arena;
+    const Yaml *yaml;
+    Error *error;
+} TaskParser;
+
+// One sentence about an entry, with its file and line.
+__attribute__((format(printf, 3, 4))) static Status fail_at(const TaskParser *p, const YamlEntry *e, const char *format, ...) {
+    char sentence[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    return error_set(p->error, ERR_FORMAT, "%s:%zu: %s", p->yaml->where, e->line, sentence);
+}
+
+// Keys that no version of the format knows are refused, with the nearest one that exists.
+static Status check_keys(const TaskParser *p) {
+    for (int i = 0; i < p->yaml->count; i++) {
+        const YamlEntry *e = &p->yaml->entry[i];
+        bool known = false;
+        for (int k = 0; KEYS[k] != NULL; k++) known = known || text_equal(e->key, text_of(KEYS[k]));
+        if (known) continue;
+        const char *near = nearest_name(e->key.data, KEYS);
+        if (near != NULL)
+            return fail_at(p, e, "unknown key '%.60s'; did you mean '%s'?", e->key.data, near);
+        return fail_at(p, e, "unknown key '%.60s'", e->key.data);
+    }
+    return OK;
+}
+
+// A text of the file, or `fallback` (NULL data: the key is required). Empty texts are refused.
+static Status take_text(const TaskParser *p, const char *key, Text fallback, Text *out) {
+    const YamlEntry *e = yaml_get(p->yaml, key);
+    if (e == NULL && fallback.data == NULL) return error_set(p->error, ERR_FORMAT, "%s: the key '%s' is missing", p->yaml->where, key);
+    *out = e == NULL ? fallback : (Text){NULL, 0};
+    if (e == NULL) return OK;
+    if (e->is_list) return fail_at(p, e, "'%s' must be a text, found a list", key);
+    if (e->item[0].size == 0) return fail_at(p, e, "'%s' is empty", key);
+    *out = e->item[0];
+    return OK;
+}
+
+// A list of the file, empty when the key is absent; its texts are not empty.
+static Status take_list(const TaskParser *p, const char *key, int *count, const Text **items) {
+    const YamlEntry *e = yaml_get(p->yaml, key);
+    *count = 0;
+    *items = NULL;
+    if (e == NULL) return OK;
+    if (!e->is_list) return fail_at(p, e, "'%s' must be a list, found a text", key);
+    if (e->count > TASK_LIST_MAX)
+        return fail_at(p, e, "'%s' has %d items, at most %d are read", key, e->count, TASK_LIST_MAX);
+    for (int i = 0; i < e->count; i++)
+        if (e->item[i].size == 0) return fail_at(p, e, "item %d of '%s' is empty", i, key);
+    *count = e->count;
+    *items = e->item;
+    return OK;
+}
+
+// The first {word} in a text at or after `from`: its offset and size with braces, or -1.
+static ptrdiff_t find_placeholder(Text text, size_t from, size_t *size) {
+    for (size_t i = from; i < text.size; i++) {
+        if (text.data[i] != '{') continue;
+        size_t j = i + 1;
+        while (j < text.size && ((text.data[j] >= 'a' && text.data[j] <= 'z') || text.data[j] == '_')) j++;
+        if (j > i + 1 && j < text.size && text.data[j] == '}') {
+            *size = j + 1 - i;
+            return (ptrdiff_t)i;
+        }
+    }
+    return -1;
+}
+
+// Placeholders are filled in the template alone; elsewhere they would reach the model as they stand.
+static Status refuse_placeholders(const TaskParser *p, const char *key) {
+    const YamlEntry *e = yaml_get(p->yaml, key);
+    for (int i = 0; e != NULL && i < e->count; i++) {
+        size_t size;
+        ptrdiff_t found = find_placeholder(e->item[i], 0, &size);
+        if (found >= 0)
+            return fail_at(p, e, "'%s' has no placeholders, found %.*s", key,
+                             size > 40 ? 40 : (int)size, e->item[i].data + found);
+    }
+    return OK;
+}
+
+// Splits the template at its one {affix}.
+static Status split_template(const TaskParser *p, Task *task, Text affixed) {
+    static const YamlEntry absent = {.line = 1};
+    const YamlEntry *given = yaml_get(p->yaml, "affixed"), *e = given == NULL ? &absent : given;
+    size_t size = 0, next_size;
+    ptrdiff_t found = find_placeholder(affixed, 0, &size);
+    if (found < 0) return fail_at(p, e, "'affixed' must contain {affix}");
+    Text word = {affixed.data + found, size};
+    ptrdiff_t second = find_placeholder(affixed, (size_t)found + size, &next_size);
+    if (second >= 0 && text_equal(word, TEXT("{affix}"))) word = (Text){affixed.data + second, next_size};
+    if (!text_equal(word, TEXT("{affix}")))
+        return fail_at(p, e, "unknown placeholder %.*s in 'affixed'; the only one is {affix}", word.size > 40 ? 40 : (int)word.size,
+                       word.data);
+    if (second >= 0) return fail_at(p, e, "'affixed' contains {affix} twice");
+    size_t behind = (size_t)found + size;
+    task->affix_before = text_copy(p->arena, (Text){affixed.data, (size_t)found});
+    task->affix_after = text_copy(p->arena, (Text){affixed.data + behind, affixed.size - behind});
+    return OK;
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// What the plain and the affixed Assistant marker share, without blanks at its end: a cut there finds both.
+static Text common_stem(Arena *arena, Text a, Text b) {
+    size_t n = 0;
+    while (n < a.size && n < b.size && a.data[n] == b.data[n]) n++;
+    while (n > 0 && is_blank(a.data[n - 1])) n--;
+    return text_copy(arena, (Text){a.data, n});
+}
+
+// The markers must tell turns apart: neither inside the other, neither of blanks alone.
+static Status check_markers(const TaskParser *p, const Task *task) {
+    const char *where = p->yaml->where;
+    if (text_find(task->human, task->assistant) >= 0 || text_find(task->assistant, task->human) >= 0)
+        return error_set(p->error, ERR_DATA, "%s: 'human' and 'assistant' must be different markers, one not inside the other", where);
+    if (task->assistant_stem.size == 0)
+        return error_set(p->error, ERR_DATA, "%s: 'assistant' and 'affixed' must begin alike, and not with blanks alone", where);
+    if (text_find(task->human, task->assistant_stem) >= 0)
+        return error_set(p->error, ERR_DATA, "%s: 'human' contains what 'assistant' and 'affixed' share: turns cannot be told apart",
+                         where);
+    return OK;
+}
+
+// plus and minus belong together by position, and so does a judge's question when there are any.
+static Status check_lists(const TaskParser *p, const Task *task, int minus) {
+    const char *where = p->yaml->where;
+    if (task->affixes == 0) return error_set(p->error, ERR_DATA, "%s: 'plus' must list at least one affix", where);
+    if (task->affixes != minus)
+        return error_set(p->error, ERR_DATA, "%s: 'plus' has %d affixes and 'minus' has %d; they belong together by position", where,
+                         task->affixes, minus);
+    if (task->instructions != 0 && task->instructions != task->affixes)
+        return error_set(p->error, ERR_DATA, "%s: 'instructions' has %d items, expected none or one for each of the %d affixes", where,
+                         task->instructions, task->affixes);
+    for (int i = 0; i < task->affixes; i++)
+        if (text_equal(task->plus[i], task->minus[i]))
+            return error_set(p->error, ERR_DATA, "%s: affix %d is the same in 'plus' and 'minus': there is no contrast", where, i);
+    return OK;
+}
+
+static Status check_version(const TaskParser *p) {
+    Text version;
+    TRY(take_text(p, "version", (Text){NULL, 0}, &version));
+    if (text_equal(version, TEXT("1"))) return OK;
+    return error_set(p->error, ERR_FORMAT, "%s:%zu: this program reads task files of version 1, found version '%.20s'", p->yaml->where,
+                     yaml_get(p->yaml, "version")->line, version.data);
+}
+
+static Status fill_task(TaskParser *p, Task *task) {
+    static const char *const plain[] = {"name", "description", "human", "assistant", "stop", "ban", "plus", "minus", "instructions"};
+    Text affixed;
+    int minus;
+    TRY(check_version(p));
+    TRY(check_keys(p));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) TRY(refuse_placeholders(p, plain[i]));
+    TRY(take_text(p, "name", (Text){NULL, 0}, &task->name));
+    TRY(take_text(p, "description", TEXT(""), &task->description));
+    TRY(take_text(p, "human", TEXT("\n\nHuman:"), &task->human));
+    TRY(take_text(p, "assistant", TEXT("\n\nAssistant:"), &task->assistant));
+    TRY(take_text(p, "affixed", TEXT("\n\nAssistant ({affix}):"), &affixed));
+    TRY(split_template(p, task, affixed));
+    task->assistant_stem = common_stem(p->arena, task->assistant, task->affix_before);
+    TRY(check_markers(p, task));
+    TRY(take_list(p, "plus", &task->affixes, &task->plus));
+    TRY(take_list(p, "minus", &minus, &task->minus));
+    TRY(take_list(p, "instructions", &task->instructions, &task->instruction));
+    TRY(take_list(p, "ban", &task->bans, &task->ban));
+    TRY(take_list(p, "stop", &task->stops, &task->stop));
+    // Without stops of its own a reply ends where any turn begins.
+    if (task->stops == 0) {
+        Text *stop = arena_alloc(p->arena, 2 * sizeof *stop);
+        stop[0] = task->human;
+        stop[1] = task->assistant_stem;
+        task->stop = stop;
+        task->stops = 2;
+    }
+    return check_lists(p, task, minus);
+}
+
+Status task_parse(Task *task, Arena *arena, Text text, const char *where, Error *error) {
+    Yaml yaml;
+    TRY(yaml_parse(&yaml, arena, text, where, error));
+    TaskParser p = {.arena = arena, .yaml = &yaml, .error = error};
+    *task = (Task){.path = where};
+    return fill_task(&p, task);
+}
+
+Status task_read(Task *task, Arena *arena, const char *path, Error *error) {
+    Yaml yaml;
+    TRY(yaml_read(&yaml, arena, path, error));
+    TaskParser p = {.arena = arena, .yaml = &yaml, .error = error};
+    *task = (Task){.path = yaml.where};
+    return fill_task(&p, task);
+}
+
+const Task *task_plain(void) {
+    static const Text stop[] = {{"\n\nHuman:", 8}, {"\n\nAssistant", 11}};
+    static const Task task = {
+        .path = "",
+        .name = {"plain", 5},
+        .description = {"", 0},
+        .human = {"\n\nHuman:", 8},
+        .assistant = {"\n\nAssistant:", 12},
+        .affix_before = {"\n\nAssistant (", 13},
+        .affix_after = {"):", 2},
+        .assistant_stem = {"\n\nAssistant", 11},
+        .stops = 2,
+        .stop = stop,
+    };
+    return &task;
+}
+
+const char *const *task_names(Arena *arena, const char *tasks_folder) {
+    const char **names, **out;
+    int count = 0, kept = 0;
+    if (directory_list(arena, tasks_folder, &names, &count, NULL) != OK) count = 0;
+    out = arena_zeros(arena, (size_t)count + 1, sizeof *out);
+    for (int i = 0; i < count; i++) {
+        Text name = text_of(names[i]);
+        if (!text_ends(name, TEXT(".yaml"))) continue;
+        out[kept++] = text_copy(arena, (Text){name.data, name.size - 5}).data;
+    }
+    return out;
+}
+
+Status task_find(const char **path, Arena *arena, const char *name, const char *tasks_folder, Error *error) {
+    bool is_path = strchr(name, '/') != NULL || text_ends(text_of(name), TEXT(".yaml"));
+    if (is_path) {
+        *path = arena_copy(arena, name, strlen(name));
+        if (file_exists(name)) return OK;
+        return error_set(error, ERR_USAGE, "the task file '%s' does not exist", name);
+    }
+    Str file = str_make(arena);
+    str_printf(&file, "%s.yaml", name);
+    *path = path_join(arena, tasks_folder, file.data);
+    if (name[0] != 0 && file_exists(*path)) return OK;
+    // The sentence lists what the folder has, the nearest name first.
+    const char *const *names = task_names(arena, tasks_folder);
+    const char *near = nearest_name(name, names);
+    if (near != NULL) return error_set(error, ERR_USAGE, "unknown task '%s'; did you mean '%s'?", name, near);
+    Str list = str_make(arena);
+    str_append(&list, TEXT(""));
+    for (int i = 0; names[i] != NULL; i++) str_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
+    return error_set(error, ERR_USAGE, "unknown task '%s'; the tasks in %s are: %s (or give the path of a .yaml file)", name,
+                     tasks_folder, list.data);
+}
