@@ -73,7 +73,7 @@ static Status take_list(const TaskParser *p, const char *key, int *count, const 
 }
 
 // The first {word} in a text at or after `from`: its offset and size with braces, or -1.
-static ptrdiff_t find_placeholder(Text text, size_t from, size_t *size) {
+static ptrdiff_t find_variable(Text text, size_t from, size_t *size) {
     for (size_t i = from; i < text.size; i++) {
         if (text.data[i] != '{') continue;
         size_t j = i + 1;
@@ -87,13 +87,13 @@ static ptrdiff_t find_placeholder(Text text, size_t from, size_t *size) {
 }
 
 // Placeholders are filled in the template alone; elsewhere they would reach the model as they stand.
-static Status refuse_placeholders(const TaskParser *p, const char *key) {
+static Status refuse_variables(const TaskParser *p, const char *key) {
     const YamlEntry *e = yaml_get(p->yaml, key);
     for (int i = 0; e != NULL && i < e->count; i++) {
         size_t size;
-        ptrdiff_t found = find_placeholder(e->item[i], 0, &size);
+        ptrdiff_t found = find_variable(e->item[i], 0, &size);
         if (found >= 0)
-            return fail_at(p, e, "'%s' has no placeholders, found %.*s", key,
+            return fail_at(p, e, "'%s' has no variables, found %.*s", key,
                              size > 40 ? 40 : (int)size, e->item[i].data + found);
     }
     return OK;
@@ -104,13 +104,13 @@ static Status split_template(const TaskParser *p, Task *task, Text affixed) {
     static const YamlEntry absent = {.line = 1};
     const YamlEntry *given = yaml_get(p->yaml, "affixed"), *e = given == NULL ? &absent : given;
     size_t size = 0, next_size;
-    ptrdiff_t found = find_placeholder(affixed, 0, &size);
+    ptrdiff_t found = find_variable(affixed, 0, &size);
     if (found < 0) return fail_at(p, e, "'affixed' must contain {affix}");
     Text word = {affixed.data + found, size};
-    ptrdiff_t second = find_placeholder(affixed, (size_t)found + size, &next_size);
+    ptrdiff_t second = find_variable(affixed, (size_t)found + size, &next_size);
     if (second >= 0 && text_equal(word, TEXT("{affix}"))) word = (Text){affixed.data + second, next_size};
     if (!text_equal(word, TEXT("{affix}")))
-        return fail_at(p, e, "unknown placeholder %.*s in 'affixed'; the only one is {affix}", word.size > 40 ? 40 : (int)word.size,
+        return fail_at(p, e, "unknown variable %.*s in 'affixed'; the only one is {affix}", word.size > 40 ? 40 : (int)word.size,
                        word.data);
     if (second >= 0) return fail_at(p, e, "'affixed' contains {affix} twice");
     size_t behind = (size_t)found + size;
@@ -172,7 +172,7 @@ static Status fill_task(TaskParser *p, Task *task) {
     int minus;
     TRY(check_version(p));
     TRY(check_keys(p));
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) TRY(refuse_placeholders(p, plain[i]));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) TRY(refuse_variables(p, plain[i]));
     TRY(take_text(p, "name", (Text){NULL, 0}, &task->name));
     TRY(take_text(p, "description", TEXT(""), &task->description));
     TRY(take_text(p, "human", TEXT("\n\nHuman:"), &task->human));

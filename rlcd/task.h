@@ -29,7 +29,7 @@ typedef struct {
 Status task_find(const char **path, Arena *arena, const char *name, const char *tasks_folder, Error *error);
 
 // Reads and checks a task file: version 1, every key known, plus and minus aligned, one {affix} in the template and no
-// other placeholder anywhere. ERR_FORMAT or ERR_DATA with file and line.
+// other variable anywhere. ERR_FORMAT or ERR_DATA with file and line.
 Status task_read(Task *task, Arena *arena, const char *path, Error *error);
 
 // The same from a text (tests, embedded tasks); `where` is the name for messages.
