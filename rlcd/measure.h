@@ -34,7 +34,7 @@ MeasureMean measure_paired(const double *a, const double *b, int64_t n);
 // mean +- z * standard_error.
 MeasureInterval measure_normal(MeasureMean m, double z);
 
-// P(Z <= z) of the standard normal, absolute error below 1e-14; and the two-sided p-value of a z score.
+// P(Z <= z) of the standard normal, absolute error below 1e-13; and the two-sided p-value of a z score.
 double measure_normal_cdf(double z);
 double measure_normal_p(double z);
 

@@ -290,7 +290,8 @@ Status pairs_next(PairReader *reader, Arena *arena, Pair *pair, bool *more, Erro
     }
     if (counts->rows == 0) return error_set(error, ERR_DATA, "%s: no rows", reader->path);
     if (counts->kept == 0)
-        return error_set(error, ERR_DATA, "%s: none of the %lld rows can be used: %lld share no prompt, %lld have an empty reply, %lld equal replies",
+        return error_set(error, ERR_DATA,
+                         "%s: none of the %lld rows can be used: %lld share no prompt, %lld have an empty reply, %lld equal replies",
                          reader->path, (long long)counts->rows, (long long)counts->no_prompt, (long long)counts->empty,
                          (long long)counts->same);
     return OK;

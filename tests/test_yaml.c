@@ -1,4 +1,5 @@
 // Flat YAML: what is accepted, what is refused and where. The accepted texts mean the same in PyYAML (tests/golden/flat.yaml).
+#include <stdio.h>
 #include <string.h>
 
 #include "tensor/base/file.h"
