@@ -86,7 +86,7 @@ static ptrdiff_t find_variable(Text text, size_t from, size_t *size) {
     return -1;
 }
 
-// Placeholders are filled in the template alone; elsewhere they would reach the model as they stand.
+// Variables are filled in the template alone; elsewhere they would reach the model as they stand.
 static Status refuse_variables(const TaskParser *p, const char *key) {
     const YamlEntry *e = yaml_get(p->yaml, key);
     for (int i = 0; e != NULL && i < e->count; i++) {

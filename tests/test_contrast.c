@@ -25,10 +25,12 @@ static Dialogue prompt(Text text) {
 // Both polarities stand in earlier turns as in the last one, mirrored.
 START_TEST(test_sides) {
     Dialogue p = prompt(TEXT("\n\nHuman: A?\n\nAssistant: B.\n\nHuman: C?\n\nAssistant: D.\n\nHuman: E (kind)?\n\nAssistant:"));
-    Text plus = contrast_text(&arena, &task, &p, 5, SIDE_PLUS), minus = contrast_text(&arena, &task, &p, 5, SIDE_MINUS);
+    Text plus = contrast_text(&arena, &task, &p, 5, SIDE_PLUS);
+    Text minus = contrast_text(&arena, &task, &p, 5, SIDE_MINUS);
     ck_assert_str_eq(plus.data, "\n\nHuman: A?\n\nAssistant (offensive response): B.\n\nHuman: C?\n\nAssistant (offensive response): D."
                                 "\n\nHuman: E (kind)?\n\nAssistant (inoffensive response):");
-    ck_assert_str_eq(minus.data, "\n\nHuman: A?\n\nAssistant (inoffensive response): B.\n\nHuman: C?\n\nAssistant (inoffensive response): D."
+    ck_assert_str_eq(minus.data, "\n\nHuman: A?\n\nAssistant (inoffensive response): B."
+                                 "\n\nHuman: C?\n\nAssistant (inoffensive response): D."
                                  "\n\nHuman: E (kind)?\n\nAssistant (offensive response):");
     ck_assert(text_equal(contrast_text(&arena, &task, &p, 5, SIDE_PLAIN), p.text));
 }

@@ -19,7 +19,8 @@ static Dialogue parse(const char *text) {
 START_TEST(test_turns) {
     Dialogue d = parse("\n\nHuman: A?\n\nAssistant: B.\nstill B\n\nHuman:\n\nHuman: C?\n\nAssistant:");
     ck_assert_int_eq(d.turns, 5);
-    ck_assert(d.turn[0].role == ROLE_HUMAN && d.turn[1].role == ROLE_ASSISTANT && d.turn[2].role == ROLE_HUMAN && d.turn[3].role == ROLE_HUMAN);
+    static const DialogueRole role[] = {ROLE_HUMAN, ROLE_ASSISTANT, ROLE_HUMAN, ROLE_HUMAN, ROLE_ASSISTANT};
+    for (int i = 0; i < 5; i++) ck_assert_int_eq(d.turn[i].role, role[i]);
     ck_assert(d.turn[0].begin == 0 && d.turn[0].body == 8 && d.turn[0].end == 11);
     Text body = {d.text.data + d.turn[1].body, d.turn[1].end - d.turn[1].body};
     ck_assert(text_equal(body, TEXT(" B.\nstill B")));
@@ -54,7 +55,8 @@ START_TEST(test_refusals) {
     refuse("\n\nHuman: \xff", "byte 9 is 0xff");
     ck_assert_int_eq(dialogue_parse_prompt(&d, &arena, task_plain(), TEXT("\n\nHuman: A\n\nAssistant: B"), "f:7", &error), ERR_DATA);
     ck_assert_str_eq(error.text, "f:7: a prompt ends with 'Assistant:', found 'B' behind it");
-    ck_assert_int_eq(dialogue_parse_prompt(&d, &arena, task_plain(), TEXT("\n\nHuman: A\n\nAssistant:\n\nHuman: B"), "f:7", &error), ERR_DATA);
+    Text open = TEXT("\n\nHuman: A\n\nAssistant:\n\nHuman: B");
+    ck_assert_int_eq(dialogue_parse_prompt(&d, &arena, task_plain(), open, "f:7", &error), ERR_DATA);
     ck_ok(dialogue_parse_prompt(&d, &arena, task_plain(), TEXT("\n\nHuman: A\n\nAssistant: \n"), "f:7", &error), error);
     ck_assert(text_equal(d.text, TEXT("\n\nHuman: A\n\nAssistant:")));
 }

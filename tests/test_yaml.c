@@ -103,7 +103,8 @@ END_TEST
 
 // What is written reads back as the same text.
 START_TEST(test_written_text) {
-    static const char *const texts[] = {"a", "", " ", "-", "-5", "- a", "a: b", "#", "1e-5", "a\nb\t\"c\"\\", "\xc2\x85\xe2\x80\xa8", "[x]", "'", "caf\xc3\xa9", "a+b", "~"};
+    static const char *const texts[] = {"a", "", " ", "-", "-5", "- a", "a: b", "#", "1e-5",
+                                        "a\nb\t\"c\"\\", "\xc2\x85\xe2\x80\xa8", "[x]", "'", "caf\xc3\xa9", "a+b", "~"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         Str s = str_make(&arena);
         str_append(&s, TEXT("k: "));
