@@ -1,0 +1,301 @@
+// A product in three steps. (1) C is cut into pieces of rows, the contracted index into pieces of depth, so that a piece of A
+// fits LIMIT. (2) All threads pack that piece as A panels, block of depth after block. (3) All threads share the piece's tasks,
+// a task being some panels of columns times some panels of rows: it packs its B panels, block by block, and multiplies.
+//
+//     packed A, per block of depth: [panel 0: depth x 6][panel 1] ...      B panels of a task: [panel 0: depth x 16][panel 1] ...
+//
+// A B panel (20 KiB) stays in L1 while the rows pass, ROW_PANELS A panels stay in L2 while the B panels pass.
+#include "tensor/gemm.h"
+
+#include <string.h>
+
+#include "tensor/base/pool.h"
+#include "tensor/kernels/kernels.h"
+
+enum {
+    DEPTH = 320,          // largest block of the contracted index
+    DEPTH_UNIT = 32,      // blocks are multiples of it: the quantised types' block (a longer one takes its place)
+    LONGEST_BLOCK = 256,  // elements of the longest quantised block there is
+    GROUP = 8,            // most B panels of a task
+    ROW_PANELS = 20,      // A panels that stay in L2
+    PIECE_ROWS = 768,     // most rows of a piece
+    LIMIT = 1 << 20,      // elements of a packed piece of A, and of the scratch that holds cut chains
+    SMALL = 1 << 13,      // elements that one thread packs sooner than others are asked
+    GRAIN = 4             // tasks a thread, about: enough to even out, few enough to be worth asking
+};
+
+typedef struct {
+    GemmMode mode;
+    float *C;
+    size_t ldc;
+    const float *A;
+    size_t a_row, a_k;    // elements from row to row and along the contracted index
+    const char *B;
+    DType type;
+    size_t b_stride;      // bytes from a stored row of B to the next
+    bool b_by_columns;    // a stored row of B holds one column of the product's B (nt)
+    int M, N, K;
+} Product;
+
+// The piece in work: rows [m0, m0 + m), columns [n0, n0 + n), depths [k0, k0 + k).
+typedef struct {
+    const Product *p;
+    int m0, m, n0, n, k0, k;
+    int depth;            // largest block of depth
+    int panels;           // A panels; rows are dealt to them evenly
+    int group;            // B panels of a task
+    int groups, splits;   // tasks are groups of columns x splits of the rows
+    float *packed;        // A panels
+    float *chain;         // where cut chains live: C itself, or scratch for GEMM_ADD; element [m0, n0]
+    size_t ld_chain;
+} Piece;
+
+static int min_int(int a, int b) { return a < b ? a : b; }
+static int round_up(int a, int unit) { return (a + unit - 1) / unit * unit; }
+static int pieces(int n, int size) { return n / size + (n % size != 0); }
+
+// First of `n` things that part i of `parts` gets when they are dealt evenly.
+static int deal(int n, int parts, int i) { return (int)((int64_t)n * i / parts); }
+
+// ---- packing
+
+// Packs one A panel for all blocks of the piece's depth.
+static void pack_a_task(void *context, int task, int thread) {
+    (void)thread;
+    const Piece *piece = context;
+    const Product *p = piece->p;
+    int row = deal(piece->m, piece->panels, task), rows = deal(piece->m, piece->panels, task + 1) - row;
+    for (int kb = 0; kb < piece->k; kb += piece->depth) {
+        int depth = min_int(piece->depth, piece->k - kb);
+        float *panel = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * task) * GEMM_MR;
+        const float *a = p->A + (size_t)(piece->m0 + row) * p->a_row + (size_t)(piece->k0 + kb) * p->a_k;
+        kernels.pack_a(panel, a, p->a_row, p->a_k, (size_t)depth, rows);
+    }
+}
+
+// Packs B panels from stored rows that run along the columns: columns [column, column + n), depths [k, k + depth).
+static void pack_along(float *panels, const Product *p, int column, int n, int k, int depth) {
+    float expanded[GROUP * GEMM_NR + 2 * LONGEST_BLOCK];
+    // Whole blocks around the columns are expanded.
+    int block = dtype_info(p->type)->block, start = column / block * block, end = round_up(column + n, block);
+    for (int kk = 0; kk < depth; kk++) {
+        const char *stored = p->B + (size_t)(k + kk) * p->b_stride;
+        const float *row = (const float *)(const void *)stored + column;
+        if (p->type != DTYPE_F32) {
+            kernels.expand(expanded, stored, p->type, (size_t)start, (size_t)(end - start));
+            row = expanded + (column - start);
+        }
+        for (int j = 0; j < n; j += GEMM_NR) {
+            float *to = panels + (size_t)j * depth + (size_t)kk * GEMM_NR;
+            if (n - j >= GEMM_NR) {
+                memcpy(to, row + j, GEMM_NR * sizeof(float));
+            } else {
+                memset(to, 0, GEMM_NR * sizeof(float));
+                memcpy(to, row + j, (size_t)(n - j) * sizeof(float));
+            }
+        }
+    }
+}
+
+// ---- multiplying
+
+// C = C + the finished product of one tile.
+static void add_tile(float *c, size_t ldc, const float *x, size_t ldx, int mr, int nr) {
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nr; j++) c[(size_t)i * ldc + (size_t)j] += x[(size_t)i * ldx + (size_t)j];
+}
+
+// One tile of one block of depth: starts, continues or ends its chains. row and column count inside the piece.
+static void multiply_tile(const Piece *piece, const float *a, const float *b, int row, int mr, int column, int nr, int kb, int depth) {
+    const Product *p = piece->p;
+    bool first = piece->k0 + kb == 0, last = piece->k0 + kb + depth == p->K;
+    float *c = p->C + (size_t)(piece->m0 + row) * p->ldc + (size_t)(piece->n0 + column);
+    if (p->mode == GEMM_ADD && first && last) {
+        float whole[GEMM_MR * GEMM_NR];
+        kernels.gemm_tile(whole, GEMM_NR, a, b, (size_t)depth, mr, nr, false);
+        add_tile(c, p->ldc, whole, GEMM_NR, mr, nr);
+        return;
+    }
+    float *chain = piece->chain + (size_t)row * piece->ld_chain + (size_t)column;
+    kernels.gemm_tile(chain, piece->ld_chain, a, b, (size_t)depth, mr, nr, !first || p->mode == GEMM_PROCEED);
+    if (p->mode == GEMM_ADD && last) add_tile(c, p->ldc, chain, piece->ld_chain, mr, nr);
+}
+
+// A group of columns times a split of the rows.
+static void multiply_task(void *context, int task, int thread) {
+    const Piece *piece = context;
+    const Product *p = piece->p;
+    Arena *scratch = pool_scratch(thread);
+    ArenaMark mark = arena_mark(scratch);
+    int column = task / piece->splits * piece->group * GEMM_NR, split = task % piece->splits;
+    int columns = min_int(piece->group * GEMM_NR, piece->n - column);
+    int panel0 = deal(piece->panels, piece->splits, split), panel1 = deal(piece->panels, piece->splits, split + 1);
+    float *b = arena_alloc(scratch, (size_t)piece->group * GEMM_NR * (size_t)piece->depth * sizeof(float));
+
+    for (int kb = 0; kb < piece->k; kb += piece->depth) {
+        int depth = min_int(piece->depth, piece->k - kb);
+        if (!p->b_by_columns) pack_along(b, p, piece->n0 + column, columns, piece->k0 + kb, depth);
+        for (int start = panel0; start < panel1; start += ROW_PANELS)
+            for (int j = 0; j < columns; j += GEMM_NR) {
+                float *panel = b + (size_t)j * depth;
+                int nr = min_int(GEMM_NR, columns - j);
+                // Transposed just before its first use, a panel is still in L1.
+                if (p->b_by_columns && start == panel0)
+                    kernels.pack_rows(panel, p->B + (size_t)(piece->n0 + column + j) * p->b_stride, p->type, p->b_stride,
+                                      (size_t)(piece->k0 + kb), (size_t)depth, nr);
+                for (int i = start; i < min_int(start + ROW_PANELS, panel1); i++) {
+                    int row = deal(piece->m, piece->panels, i), mr = deal(piece->m, piece->panels, i + 1) - row;
+                    const float *a = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * i) * GEMM_MR;
+                    multiply_tile(piece, a, panel, row, mr, column + j, nr, kb, depth);
+                }
+            }
+    }
+    arena_release(scratch, mark);
+}
+
+// ---- cutting
+
+// Even blocks of depth, none above DEPTH unless the type's own block is longer.
+static int block_depth(int K, DType type) {
+    int unit = dtype_info(type)->block > DEPTH_UNIT ? dtype_info(type)->block : DEPTH_UNIT;
+    int most = DEPTH / unit * unit > 0 ? DEPTH / unit * unit : unit;
+    return round_up(pieces(K, pieces(K, most)), unit);
+}
+
+// Deals the piece's columns and rows to tasks: the shape of a task never shows in the bits.
+static void plan_tasks(Piece *piece) {
+    int threads = pool_threads(), panels = pieces(piece->n, GEMM_NR), group = min_int(GROUP, pieces(panels, threads * GRAIN));
+    // A quantised block is expanded whole: when it lies along the columns, tasks of half a block would do it twice.
+    if (!piece->p->b_by_columns && dtype_info(piece->p->type)->block > GEMM_NR) group = round_up(group, 2);
+    piece->group = group;
+    piece->groups = pieces(panels, group);
+    piece->splits = 1;
+    if (threads > 1 && piece->groups < threads * 2) piece->splits = min_int(piece->panels, pieces(threads * 2, piece->groups));
+}
+
+static void run_piece(Piece *piece) {
+    plan_tasks(piece);
+    // A few rows are packed before the others could have come.
+    if ((int64_t)piece->m * piece->k < SMALL)
+        for (int i = 0; i < piece->panels; i++) pack_a_task(piece, i, 0);
+    else
+        pool_run(piece->panels, pack_a_task, piece);
+    pool_run(piece->groups * piece->splits, multiply_task, piece);
+}
+
+static int piece_rows(int M) { return pieces(M, pieces(M, PIECE_ROWS)); }
+
+// Columns of a piece: all, unless scratch must hold the chains of GEMM_ADD.
+static int piece_columns(int m, int N) { return min_int(N, LIMIT / m / 256 * 256); }
+
+static bool needs_chain(GemmMode mode, int K, int depth) { return mode == GEMM_ADD && K > depth; }
+
+// Runs in the caller's thread, whose scratch holds what all threads share.
+static void product_task(void *context, int task, int thread) {
+    (void)task;
+    const Product *p = context;
+    Arena *scratch = pool_scratch(thread);
+    ArenaMark mark = arena_mark(scratch);
+    int depth = block_depth(p->K, p->type), m = piece_rows(p->M);
+    bool own_chain = needs_chain(p->mode, p->K, depth);
+    int n = own_chain ? piece_columns(m, p->N) : p->N;
+    int k = min_int(p->K, LIMIT / round_up(m, GEMM_MR) / depth * depth);
+    if (k == 0) k = depth;
+    int panels = pieces(m, GEMM_MR);
+    float *packed = arena_alloc(scratch, (size_t)panels * GEMM_MR * (size_t)k * sizeof(float));
+    float *chain = own_chain ? arena_alloc(scratch, (size_t)m * (size_t)n * sizeof(float)) : NULL;
+
+    for (int n0 = 0; n0 < p->N; n0 += n)
+        for (int m0 = 0; m0 < p->M; m0 += m)
+            for (int k0 = 0; k0 < p->K; k0 += k) {
+                Piece piece = {.p = p, .m0 = m0, .m = min_int(m, p->M - m0), .n0 = n0, .n = min_int(n, p->N - n0), .k0 = k0,
+                               .k = min_int(k, p->K - k0), .depth = depth, .packed = packed};
+                piece.panels = pieces(piece.m, GEMM_MR);
+                piece.chain = own_chain ? chain : p->C + (size_t)m0 * p->ldc + (size_t)n0;
+                piece.ld_chain = own_chain ? (size_t)n : p->ldc;
+                run_piece(&piece);
+            }
+    arena_release(scratch, mark);
+}
+
+// ---- few rows: no packing at all
+
+enum { FEW_WORK = 1 << 15 };  // weights of a task, about: 10 microseconds
+
+typedef struct {
+    const Product *p;
+    int columns;  // of a task, a multiple of GEMM_NR
+} Few;
+
+static void few_task(void *context, int task, int thread) {
+    (void)thread;
+    const Few *few = context;
+    const Product *p = few->p;
+    int end = min_int(p->N, (task + 1) * few->columns);
+    for (int j = task * few->columns; j < end; j += GEMM_NR) {
+        int nr = min_int(GEMM_NR, end - j);
+        const char *rows = p->B + (size_t)j * p->b_stride;
+        if (p->mode != GEMM_ADD) {
+            kernels.gemm_few(p->C + j, p->ldc, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, nr, p->mode == GEMM_PROCEED);
+        } else {
+            float whole[GEMM_FEW * GEMM_NR];
+            kernels.gemm_few(whole, GEMM_NR, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, nr, false);
+            add_tile(p->C + j, p->ldc, whole, GEMM_NR, p->M, nr);
+        }
+    }
+}
+
+static void run_few(const Product *p) {
+    int panels = pieces(p->N, GEMM_NR), each = min_int(pieces(panels, pool_threads() * GRAIN), FEW_WORK / GEMM_NR / p->K + 1);
+    Few few = {.p = p, .columns = each * GEMM_NR};
+    pool_run(pieces(panels, each), few_task, &few);
+}
+
+// ---- entries
+
+enum { LARGEST = 1 << 30 };  // sizes that can be rounded up without overflow
+
+static void run(Product *p) {
+    REQUIRE(p->M >= 0 && p->N >= 0 && p->K >= 0, "gemm: M %d, N %d, K %d", p->M, p->N, p->K);
+    REQUIRE(p->M <= LARGEST && p->N <= LARGEST && p->K <= LARGEST, "gemm: M %d, N %d, K %d", p->M, p->N, p->K);
+    if (p->M == 0 || p->N == 0) return;
+    if (p->K == 0) {
+        // An empty chain is +0.
+        for (int i = 0; i < p->M && p->mode != GEMM_PROCEED; i++)
+            for (int j = 0; j < p->N; j++) {
+                float *c = p->C + (size_t)i * p->ldc + j;
+                *c = p->mode == GEMM_ADD ? *c + 0.0f : 0.0f;
+            }
+        return;
+    }
+    if (p->b_by_columns && p->M <= GEMM_FEW) run_few(p);
+    else pool_run(1, product_task, p);
+}
+
+void gemm_nt(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N, int K) {
+    Product p = {.mode = mode, .C = C, .ldc = ldc, .A = A, .a_row = lda, .a_k = 1, .B = B, .type = type,
+                 .b_stride = dtype_bytes(type, (size_t)K), .b_by_columns = true, .M = M, .N = N, .K = K};
+    run(&p);
+}
+
+void gemm_nn(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N, int K) {
+    Product p = {.mode = mode, .C = C, .ldc = ldc, .A = A, .a_row = lda, .a_k = 1, .B = B, .type = type,
+                 .b_stride = dtype_bytes(type, (size_t)N), .M = M, .N = N, .K = K};
+    run(&p);
+}
+
+void gemm_tn(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, const float *B, size_t ldb, int M, int N, int K) {
+    Product p = {.mode = mode, .C = C, .ldc = ldc, .A = A, .a_row = 1, .a_k = lda, .B = (const char *)B, .type = DTYPE_F32,
+                 .b_stride = ldb * sizeof(float), .M = M, .N = N, .K = K};
+    run(&p);
+}
+
+size_t gemm_scratch_bytes(int M, int N, int K) {
+    if (M <= 0 || N <= 0 || K <= 0) return 0;
+    // The costliest case: cut chains of GEMM_ADD, a type with long blocks, a full group of B panels.
+    int m = piece_rows(M), rows = round_up(m, GEMM_MR);
+    size_t depth = (size_t)min_int(round_up(K, DEPTH_UNIT), DEPTH);
+    size_t k = (size_t)LIMIT / (size_t)rows > (size_t)K ? (size_t)K : (size_t)LIMIT / (size_t)rows;
+    size_t floats = (size_t)rows * (k > depth ? k : depth) + (size_t)m * (size_t)piece_columns(m, N) + GROUP * GEMM_NR * depth;
+    return floats * sizeof(float) + 3 * 64;
+}

@@ -1,0 +1,388 @@
+// Matrix product tiles, AVX2 and FMA. Lanes are output columns, so every element keeps its one ascending chain.
+//
+// A tile is 6 rows x 16 columns: 12 accumulators, 2 registers of B, 1 of A broadcast. Stored weights lie row by row while a
+// tile wants 16 rows side by side, so rows are transposed in registers: fp32 after widening, quantised ones as bytes.
+#include <immintrin.h>
+#include <string.h>
+
+#include "tensor/kernels/kernels.h"
+#include "tensor/kernels/table.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum {
+    BLOCK = 32,  // elements of a block of Q8_0, Q4_0, Q4_1
+    STEP = 8,    // elements of a row that are transposed at a time
+    PIECE = 256  // elements of a row that are expanded at a time: a multiple of every type's block
+};
+
+// ---- the tile: `mr` is a constant wherever these are used, so the accumulators stay in registers
+
+typedef struct {
+    __m256 low[GEMM_MR], high[GEMM_MR];  // columns 0..7 and 8..15 of each row
+} Tile;
+
+INLINE void tile_start(Tile *t, const float *c, size_t ldc, const int mr, bool proceed) {
+    UNROLL for (int i = 0; i < mr; i++) {
+        t->low[i] = proceed ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
+        t->high[i] = proceed ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
+    }
+}
+
+// One link of every chain: a[i * step] of row i times 16 columns of B.
+INLINE void tile_link(Tile *t, const float *a, size_t step, __m256 low, __m256 high, const int mr) {
+    UNROLL for (int i = 0; i < mr; i++) {
+        __m256 x = _mm256_broadcast_ss(a + i * step);
+        t->low[i] = _mm256_fmadd_ps(x, low, t->low[i]);
+        t->high[i] = _mm256_fmadd_ps(x, high, t->high[i]);
+    }
+}
+
+INLINE void tile_store(const Tile *t, float *c, size_t ldc, const int mr) {
+    UNROLL for (int i = 0; i < mr; i++) {
+        _mm256_storeu_ps(c + i * ldc, t->low[i]);
+        _mm256_storeu_ps(c + i * ldc + 8, t->high[i]);
+    }
+}
+
+// Calls FUNCTION(..., mr) with mr as a constant.
+#define WITH_ROWS(mr, FUNCTION, ...)              \
+    switch (mr) {                                 \
+    case 1: FUNCTION(__VA_ARGS__, 1); break;      \
+    case 2: FUNCTION(__VA_ARGS__, 2); break;      \
+    case 3: FUNCTION(__VA_ARGS__, 3); break;      \
+    case 4: FUNCTION(__VA_ARGS__, 4); break;      \
+    case 5: FUNCTION(__VA_ARGS__, 5); break;      \
+    default: FUNCTION(__VA_ARGS__, 6); break;     \
+    }
+
+// Copies mr x nr elements: a tile at the right border lives in a full-width buffer meanwhile.
+static void copy_part(float *to, size_t ld_to, const float *from, size_t ld_from, int mr, int nr) {
+    for (int i = 0; i < mr; i++) memcpy(to + i * ld_to, from + i * ld_from, (size_t)nr * sizeof(float));
+}
+
+INLINE void tile_run(float *c, size_t ldc, const float *a, const float *b, size_t k, bool proceed, const int mr) {
+    Tile t;
+    tile_start(&t, c, ldc, mr, proceed);
+    for (; k > 0; k--, a += GEMM_MR, b += GEMM_NR) tile_link(&t, a, 1, _mm256_loadu_ps(b), _mm256_loadu_ps(b + 8), mr);
+    tile_store(&t, c, ldc, mr);
+}
+
+static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, bool proceed) {
+    if (nr < GEMM_NR) {
+        float whole[GEMM_MR * GEMM_NR] = {0};
+        if (proceed) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
+        gemm_tile(whole, GEMM_NR, a, b, k, mr, GEMM_NR, proceed);
+        copy_part(c, ldc, whole, GEMM_NR, mr, nr);
+        return;
+    }
+    WITH_ROWS(mr, tile_run, c, ldc, a, b, k, proceed)
+}
+
+// ---- transposing 8 x 8 numbers
+
+// x[i] holds 8 elements of row i; afterwards x[kk] holds element kk of 8 rows.
+INLINE void transpose8(__m256 x[8]) {
+    __m256 y[8], z[8];
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        y[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
+        y[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 8; i += 4) {
+        z[i] = _mm256_shuffle_ps(y[i], y[i + 2], 0x44);
+        z[i + 1] = _mm256_shuffle_ps(y[i], y[i + 2], 0xee);
+        z[i + 2] = _mm256_shuffle_ps(y[i + 1], y[i + 3], 0x44);
+        z[i + 3] = _mm256_shuffle_ps(y[i + 1], y[i + 3], 0xee);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        x[i] = _mm256_permute2f128_ps(z[i], z[i + 4], 0x20);
+        x[i + 4] = _mm256_permute2f128_ps(z[i], z[i + 4], 0x31);
+    }
+}
+
+// ---- A panels
+
+// Six numbers to the panel; `whole` tells that two more places follow, which the next six overwrite.
+INLINE void store_six(float *to, __m256 x, bool whole) {
+    if (whole) {
+        _mm256_storeu_ps(to, x);
+    } else {
+        _mm_storeu_ps(to, _mm256_castps256_ps128(x));
+        _mm_storel_pi((__m64 *)(to + 4), _mm256_extractf128_ps(x, 1));
+    }
+}
+
+static void pack_a(float *panel, const float *a, size_t row_stride, size_t k_stride, size_t k, int mr) {
+    size_t kk = 0;
+    if (k_stride == 1) {
+        // Rows are contiguous: transpose 8 elements of 6 rows; rows that are missing are zero.
+        for (; kk + STEP <= k; kk += STEP) {
+            __m256 x[8];
+            UNROLL for (int i = 0; i < 8; i++) x[i] = i < mr ? _mm256_loadu_ps(a + (size_t)i * row_stride + kk) : _mm256_setzero_ps();
+            transpose8(x);
+            UNROLL for (int i = 0; i < 8; i++) store_six(panel + (kk + (size_t)i) * GEMM_MR, x[i], i < 7);
+        }
+    } else if (mr == GEMM_MR) {
+        // Columns are contiguous (A is stored transposed): six numbers are copied for each k.
+        for (; kk < k; kk++) {
+            const float *from = a + kk * k_stride;
+            _mm_storeu_ps(panel + kk * GEMM_MR, _mm_loadu_ps(from));
+            _mm_storel_pi((__m64 *)(panel + kk * GEMM_MR + 4), _mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(from + 4)));
+        }
+    }
+    for (; kk < k; kk++)
+        for (int i = 0; i < GEMM_MR; i++) panel[kk * GEMM_MR + (size_t)i] = i < mr ? a[(size_t)i * row_stride + kk * k_stride] : 0.0f;
+}
+
+// ---- B from rows of F32, F16 and BF16
+
+// Pointers to 16 rows from element `first` on; missing rows repeat the first, their columns are thrown away or zeroed.
+INLINE void row_pointers(const uint8_t *row[GEMM_NR], const void *rows, size_t stride, size_t offset, int nr) {
+    for (int j = 0; j < GEMM_NR; j++) row[j] = (const uint8_t *)rows + (j < nr ? (size_t)j * stride : 0) + offset;
+}
+
+// Eight elements, widened exactly.
+INLINE __m256 load_wide(const uint8_t *at, const DType type) {
+    if (type == DTYPE_F32) return _mm256_loadu_ps((const float *)(const void *)at);
+    __m128i half = _mm_loadu_si128((const __m128i *)(const void *)at);
+    if (type == DTYPE_F16) return _mm256_cvtph_ps(half);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+// Eight elements of 16 rows, transposed: part[kk * 16 + j].
+INLINE void part_load(float *part, const uint8_t *const row[GEMM_NR], size_t at, const DType type) {
+    UNROLL for (int side = 0; side < 2; side++) {
+        __m256 x[8];
+        UNROLL for (int i = 0; i < 8; i++) x[i] = load_wide(row[side * 8 + i] + at, type);
+        transpose8(x);
+        UNROLL for (int i = 0; i < 8; i++) _mm256_storeu_ps(part + i * GEMM_NR + side * 8, x[i]);
+    }
+}
+
+// The last n < 8 elements of 16 rows: copied to a padded buffer first, so that nothing behind a row is read.
+INLINE void part_load_tail(float *part, const uint8_t *const row[GEMM_NR], size_t at, size_t n, const DType type) {
+    const size_t bytes = type == DTYPE_F32 ? 4 : 2;
+    uint8_t padded[GEMM_NR][STEP * 4] = {{0}};
+    const uint8_t *pointer[GEMM_NR];
+    for (int j = 0; j < GEMM_NR; j++) {
+        memcpy(padded[j], row[j] + at, n * bytes);
+        pointer[j] = padded[j];
+    }
+    part_load(part, pointer, 0, type);
+}
+
+INLINE void pack_wide(float *panel, const uint8_t *const row[GEMM_NR], size_t k, const DType type) {
+    const size_t bytes = type == DTYPE_F32 ? 4 : 2;
+    size_t kk = 0;
+    for (; kk + STEP <= k; kk += STEP) part_load(panel + kk * GEMM_NR, row, kk * bytes, type);
+    if (kk < k) {
+        float part[STEP * GEMM_NR];
+        part_load_tail(part, row, kk * bytes, k - kk, type);
+        memcpy(panel + kk * GEMM_NR, part, (k - kk) * GEMM_NR * sizeof(float));
+    }
+}
+
+INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const uint8_t *const row[GEMM_NR], DType type, size_t k,
+                     bool proceed, const int mr) {
+    const size_t bytes = type == DTYPE_F32 ? 4 : 2;
+    float part[STEP * GEMM_NR];
+    Tile t;
+    tile_start(&t, c, ldc, mr, proceed);
+    for (size_t kk = 0; kk < k; kk += STEP) {
+        size_t n = k - kk < STEP ? k - kk : STEP;
+        if (n < STEP) part_load_tail(part, row, kk * bytes, n, type);
+        else if (type == DTYPE_F32) part_load(part, row, kk * bytes, DTYPE_F32);
+        else if (type == DTYPE_F16) part_load(part, row, kk * bytes, DTYPE_F16);
+        else part_load(part, row, kk * bytes, DTYPE_BF16);
+        for (size_t i = 0; i < n; i++)
+            tile_link(&t, a + kk + i, lda, _mm256_loadu_ps(part + i * GEMM_NR), _mm256_loadu_ps(part + i * GEMM_NR + 8), mr);
+    }
+    tile_store(&t, c, ldc, mr);
+}
+
+// ---- B from rows of Q8_0, Q4_0 and Q4_1
+
+// One block of 16 rows: quants as signed bytes, element kk of rows 0..7 at quant_at(kk), of rows 8..15 sixteen behind it.
+typedef struct {
+    int8_t quant[BLOCK * GEMM_NR];
+    __m256 d_low, d_high, m_low, m_high;  // scale and offset of each row
+} Block;
+
+INLINE size_t quant_at(size_t kk) { return kk / 2 * 32 + kk % 2 * 8; }
+
+// Sixteen bytes of each of 16 rows, transposed: y[i] holds elements 2i and 2i+1 in quant_at's order.
+INLINE void transpose_bytes(__m256i y[8], const uint8_t *const row[GEMM_NR], size_t at) {
+    __m256i x[8];
+    UNROLL for (int i = 0; i < 8; i++) {
+        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(row[i] + at));
+        x[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm_loadu_si128((const __m128i *)(const void *)(row[i + 8] + at)), 1);
+    }
+    // Pairs of rows, then fours, then eights stand side by side.
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        y[i] = _mm256_unpacklo_epi8(x[i], x[i + 1]);
+        y[i + 1] = _mm256_unpackhi_epi8(x[i], x[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 2; i++) {
+        x[i * 2] = _mm256_unpacklo_epi16(y[i], y[i + 2]);
+        x[i * 2 + 1] = _mm256_unpackhi_epi16(y[i], y[i + 2]);
+        x[i * 2 + 4] = _mm256_unpacklo_epi16(y[i + 4], y[i + 6]);
+        x[i * 2 + 5] = _mm256_unpackhi_epi16(y[i + 4], y[i + 6]);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        y[i * 2] = _mm256_unpacklo_epi32(x[i], x[i + 4]);
+        y[i * 2 + 1] = _mm256_unpackhi_epi32(x[i], x[i + 4]);
+    }
+}
+
+INLINE int word_at(const uint8_t *at) {
+    int word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+// The first 4 bytes of a block of 8 rows: f16 d and, in Q4_1, f16 m. The others add -0, which changes no product's bits.
+INLINE void scales_load(__m256 *d, __m256 *m, const uint8_t *const *row, size_t at, const DType type) {
+    __m256i words = _mm256_setr_epi32(word_at(row[0] + at), word_at(row[1] + at), word_at(row[2] + at), word_at(row[3] + at),
+                                      word_at(row[4] + at), word_at(row[5] + at), word_at(row[6] + at), word_at(row[7] + at));
+    const __m256i even_odd = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    words = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(words, even_odd), 0xd8);
+    *d = _mm256_cvtph_ps(_mm256_castsi256_si128(words));
+    *m = type == DTYPE_Q4_1 ? _mm256_cvtph_ps(_mm256_extracti128_si256(words, 1)) : _mm256_set1_ps(-0.0f);
+}
+
+INLINE size_t block_bytes(const DType type) { return type == DTYPE_Q8_0 ? 34 : type == DTYPE_Q4_0 ? 18 : 20; }
+
+INLINE void block_load(Block *block, const uint8_t *const row[GEMM_NR], size_t at, const DType type) {
+    __m256i y[8];
+    __m256i *quant = (__m256i *)(void *)block->quant;
+    scales_load(&block->d_low, &block->m_low, row, at, type);
+    scales_load(&block->d_high, &block->m_high, row + 8, at, type);
+    if (type == DTYPE_Q8_0) {
+        UNROLL for (int half = 0; half < 2; half++) {
+            transpose_bytes(y, row, at + 2 + (size_t)half * 16);
+            UNROLL for (int i = 0; i < 8; i++) _mm256_storeu_si256(quant + half * 8 + i, y[i]);
+        }
+        return;
+    }
+    // A byte of a 4-bit type carries element i in its low and i + 16 in its high half.
+    const __m256i mask = _mm256_set1_epi8(15), zero_point = _mm256_set1_epi8(type == DTYPE_Q4_0 ? 8 : 0);
+    transpose_bytes(y, row, at + (type == DTYPE_Q4_0 ? 2 : 4));
+    UNROLL for (int i = 0; i < 8; i++) {
+        __m256i low = _mm256_and_si256(y[i], mask), high = _mm256_and_si256(_mm256_srli_epi16(y[i], 4), mask);
+        _mm256_storeu_si256(quant + i, _mm256_sub_epi8(low, zero_point));
+        _mm256_storeu_si256(quant + 8 + i, _mm256_sub_epi8(high, zero_point));
+    }
+}
+
+// Element kk of 8 rows, expanded by its one rounding.
+INLINE __m256 block_value(const int8_t *quant, __m256 d, __m256 m) {
+    __m256i whole = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)quant));
+    return _mm256_fmadd_ps(d, _mm256_cvtepi32_ps(whole), m);
+}
+
+INLINE void pack_quantised(float *panel, const uint8_t *const row[GEMM_NR], size_t k, const DType type) {
+    Block block;
+    for (size_t done = 0, at = 0; done < k; done += BLOCK, at += block_bytes(type), panel += BLOCK * GEMM_NR) {
+        block_load(&block, row, at, type);
+        const __m256 d_low = block.d_low, d_high = block.d_high, m_low = block.m_low, m_high = block.m_high;
+        for (size_t kk = 0; kk < BLOCK; kk++) {
+            const int8_t *quant = block.quant + quant_at(kk);
+            _mm256_storeu_ps(panel + kk * GEMM_NR, block_value(quant, d_low, m_low));
+            _mm256_storeu_ps(panel + kk * GEMM_NR + 8, block_value(quant + 16, d_high, m_high));
+        }
+    }
+}
+
+INLINE void few_quantised(float *c, size_t ldc, const float *a, size_t lda, const uint8_t *const row[GEMM_NR], DType type, size_t k,
+                          bool proceed, const int mr) {
+    Block block;
+    Tile t;
+    tile_start(&t, c, ldc, mr, proceed);
+    for (size_t done = 0, at = 0; done < k; done += BLOCK, at += block_bytes(type), a += BLOCK) {
+        if (type == DTYPE_Q8_0) block_load(&block, row, at, DTYPE_Q8_0);
+        else if (type == DTYPE_Q4_0) block_load(&block, row, at, DTYPE_Q4_0);
+        else block_load(&block, row, at, DTYPE_Q4_1);
+        for (size_t kk = 0; kk < BLOCK; kk++) {
+            const int8_t *quant = block.quant + quant_at(kk);
+            tile_link(&t, a + kk, lda, block_value(quant, block.d_low, block.m_low), block_value(quant + 16, block.d_high, block.m_high), mr);
+        }
+    }
+    tile_store(&t, c, ldc, mr);
+}
+
+// ---- other types: expanded row by row, then transposed as fp32
+
+// `n` elements of 16 rows, beside each other for part_load.
+INLINE void expand_piece(float piece[GEMM_NR][PIECE], const uint8_t *row[GEMM_NR], const uint8_t *const at[GEMM_NR], DType type,
+                         size_t first, size_t n) {
+    for (int j = 0; j < GEMM_NR; j++) {
+        kernels.expand(piece[j], at[j], type, first, n);
+        row[j] = (const uint8_t *)piece[j];
+    }
+}
+
+static void pack_expanded(float *panel, const uint8_t *const row[GEMM_NR], DType type, size_t k) {
+    float piece[GEMM_NR][PIECE];
+    const uint8_t *wide[GEMM_NR];
+    for (size_t done = 0; done < k; done += PIECE) {
+        size_t n = k - done < PIECE ? k - done : PIECE;
+        expand_piece(piece, wide, row, type, done, n);
+        pack_wide(panel + done * GEMM_NR, wide, n, DTYPE_F32);
+    }
+}
+
+static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const uint8_t *const row[GEMM_NR], DType type, size_t k,
+                         bool proceed, int mr) {
+    float panel[PIECE * GEMM_NR], packed[PIECE * GEMM_MR];
+    for (size_t done = 0; done < k; done += PIECE) {
+        size_t n = k - done < PIECE ? k - done : PIECE;
+        const uint8_t *rest[GEMM_NR];
+        for (int j = 0; j < GEMM_NR; j++) rest[j] = row[j] + dtype_bytes(type, done);
+        pack_expanded(panel, rest, type, n);
+        pack_a(packed, a + done, lda, 1, n, mr);
+        gemm_tile(c, ldc, packed, panel, n, mr, GEMM_NR, proceed || done > 0);
+    }
+}
+
+// ---- the table's entries
+
+static void pack_rows(float *panel, const void *rows, DType type, size_t stride, size_t first, size_t k, int nr) {
+    const uint8_t *row[GEMM_NR];
+    row_pointers(row, rows, stride, dtype_bytes(type, first), nr);
+    switch (type) {
+    case DTYPE_F32: pack_wide(panel, row, k, DTYPE_F32); break;
+    case DTYPE_F16: pack_wide(panel, row, k, DTYPE_F16); break;
+    case DTYPE_BF16: pack_wide(panel, row, k, DTYPE_BF16); break;
+    case DTYPE_Q8_0: pack_quantised(panel, row, k, DTYPE_Q8_0); break;
+    case DTYPE_Q4_0: pack_quantised(panel, row, k, DTYPE_Q4_0); break;
+    case DTYPE_Q4_1: pack_quantised(panel, row, k, DTYPE_Q4_1); break;
+    default: pack_expanded(panel, row, type, k);
+    }
+    for (size_t kk = 0; nr < GEMM_NR && kk < k; kk++)
+        for (int j = nr; j < GEMM_NR; j++) panel[kk * GEMM_NR + (size_t)j] = 0.0f;
+}
+
+static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
+                     int mr, int nr, bool proceed) {
+    // At the right border a full-width buffer takes the place of C.
+    float whole[GEMM_MR * GEMM_NR] = {0};
+    float *out = nr < GEMM_NR ? whole : c;
+    size_t ld = nr < GEMM_NR ? GEMM_NR : ldc;
+    if (nr < GEMM_NR && proceed) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
+    const uint8_t *row[GEMM_NR];
+    row_pointers(row, rows, stride, 0, nr);
+    switch (type) {
+    case DTYPE_F32: case DTYPE_F16: case DTYPE_BF16: WITH_ROWS(mr, few_wide, out, ld, a, lda, row, type, k, proceed) break;
+    case DTYPE_Q8_0: case DTYPE_Q4_0: case DTYPE_Q4_1: WITH_ROWS(mr, few_quantised, out, ld, a, lda, row, type, k, proceed) break;
+    default: few_expanded(out, ld, a, lda, row, type, k, proceed, mr);
+    }
+    if (nr < GEMM_NR) copy_part(c, ldc, whole, GEMM_NR, mr, nr);
+}
+
+void avx2_gemm_install(Kernels *table) {
+    table->gemm_tile = gemm_tile;
+    table->pack_a = pack_a;
+    table->pack_rows = pack_rows;
+    table->gemm_few = gemm_few;
+}
