@@ -1,0 +1,92 @@
+// rlcd run RECIPE: simulate -> preference -> ppo -> eval, each in its own directory; finished stages are skipped.
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/base/file.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/stage.h"
+
+static const Option RUN[] = {
+    {"human", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Human-labelled pairs (HH) for the preference model's accuracy."},
+    {0},
+};
+static const OptionTable RUN_TABLE = {"run", RUN};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,    &OPTIONS_MODEL, &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_SIMULATE,
+                                            &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &RUN_TABLE,    NULL};
+
+// A recipe's name stands for models/recipes/NAME.yaml beside the program.
+static const char *find_recipe(Arena *arena, const char *name) {
+    if (file_exists(name)) return name;
+    Str s = str_make(arena);
+    str_printf(&s, "models/recipes/%s.yaml", name);
+    return file_exists(s.data) ? s.data : name;
+}
+
+const Verb VERB_RUN = {
+    .name = "run",
+    .usage = "rlcd run RECIPE.yaml [key=value ...]",
+    .summary = "The whole method: simulate, preference, ppo, eval; finished stages are skipped.",
+    .tables = TABLES,
+    .least = 1,
+    .most = -1,
+    .recipe = true,
+    .find_recipe = find_recipe,
+};
+
+// The part of the recipe that a stage reads, so that its hash does not change with the other stages' options.
+static Args stage_args(const Args *all, const Verb *verb, Arena *arena) {
+    Args part = *all;
+    part.verb = verb;
+    part.value = arena_alloc(arena, (size_t)all->count * sizeof *part.value);
+    part.count = 0;
+    for (const OptionTable *const *table = verb->tables; *table; table++)
+        for (int i = 0; i < all->count; i++)
+            if (strcmp(all->value[i].section, (*table)->section) == 0)
+                for (const Option *o = (*table)->option; o->name; o++)
+                    if (all->value[i].option == o) part.value[part.count++] = all->value[i];
+    return part;
+}
+
+static Status stages(Tool *tool, const Args *all, Str *summary, bool *missed, Error *error) {
+    const char *out = args_text(all, "out");
+    const char *simulate = path_join(&tool->text, out, "simulate"), *preference = path_join(&tool->text, out, "preference");
+    const char *ppo = path_join(&tool->text, out, "ppo"), *eval = path_join(&tool->text, out, "eval");
+    Args part;
+
+    part = stage_args(all, &VERB_SIMULATE, &tool->text);
+    tool->args = &part;
+    TRY(stage_simulate(tool, simulate, summary, error));
+
+    part = stage_args(all, &VERB_PREFERENCE, &tool->text);
+    const char *pairs = path_join(&tool->text, simulate, "pairs.jsonl");
+    TRY(stage_preference(tool, preference, &pairs, 1, summary, error));
+
+    part = stage_args(all, &VERB_PPO, &tool->text);
+    TRY(stage_ppo(tool, ppo, preference, summary, error));
+
+    part = stage_args(all, &VERB_EVAL, &tool->text);
+    EvalInputs in = {.adapter = ppo, .preference = preference, .prompts = args_text(all, "eval.prompts")};
+    if (in.prompts == NULL) in.prompts = args_text(all, "data.prompts");
+    in.n_pairs = args_list(all, "run.human", &in.pairs);
+    return stage_eval(tool, eval, &in, summary, missed, error);
+}
+
+int cmd_run(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    bool missed = false;
+    int code = tool_start(&tool, &args, &VERB_RUN, argc, argv);
+    if (code >= 0) return code;
+    Str summary = str_make(&tool.text);
+    str_append(&summary, TEXT(""));
+    Status status = tool_open_model(&tool, &error);
+    if (status == OK) status = stages(&tool, &args, &summary, &missed, &error);
+    tool.args = &args;
+    console_clear();
+    // What is finished is shown, also when a later stage failed or was stopped.
+    fwrite(summary.data, 1, summary.size, stdout);
+    code = tool_exit(&tool, status, &error);
+    return code == 0 && missed ? 3 : code;
+}
