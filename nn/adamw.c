@@ -26,7 +26,8 @@ static void update_range(void *context, size_t first, size_t last, int thread) {
     kernels.adamw(c->w + first, c->m + first, c->v + first, c->grad + first, &c->step, last - first);
 }
 
-void adamw_update(float *w, float *m, float *v, const float *grad, size_t n, const AdamWConfig *config, float lr, int64_t step, float grad_scale) {
+void adamw_update(float *w, float *m, float *v, const float *grad, size_t n, const AdamWConfig *config, float lr, int64_t step,
+                  float grad_scale) {
     REQUIRE(step >= 1 && step <= INT_MAX, "adamw: step %lld", (long long)step);
     Update c = {w, m, v, grad, {.lr = lr, .beta1 = config->beta1, .beta2 = config->beta2, .eps = config->eps}};
     c.step.weight_decay = config->weight_decay;

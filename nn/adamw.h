@@ -14,6 +14,7 @@ typedef struct {
 AdamWConfig adamw_default(void);
 
 // One update of n weights; `step` counts from 1. Formula and order: kernels.h, adamw. Threads share blocks of elements.
-void adamw_update(float *w, float *m, float *v, const float *grad, size_t n, const AdamWConfig *config, float lr, int64_t step, float grad_scale);
+void adamw_update(float *w, float *m, float *v, const float *grad, size_t n, const AdamWConfig *config, float lr, int64_t step,
+                  float grad_scale);
 
 #endif

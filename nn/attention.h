@@ -5,7 +5,8 @@
 //   e_j = exp(score_j - m);  total = A1 sum of e_j, lane = key index mod 16
 //   y = (chain over j ascending of e_j v_j) / total
 // Query head h reads kv head h / (H / K).
-// Backward, with p_j = e_j / total:  dp_j = dy . v_j (chain over s);  D = A1 sum of p_j * dp_j (fmaf in the lanes);  ds_j = (p_j * (dp_j - D)) * scale
+// Backward, with p_j = e_j / total:  dp_j = dy . v_j (chain over s);  D = A1 sum of p_j * dp_j (fmaf in the lanes);
+//   ds_j = (p_j * (dp_j - D)) * scale
 //   dq = chain over j ascending of ds_j k_j;  dk_j, dv_j: query heads ascending, then query positions ascending, one
 //   chain of fmaf from +0, which is then added to the gradient.
 #ifndef NN_ATTENTION_H

@@ -70,7 +70,8 @@ static void forward_rows(void *context, size_t first, size_t last, int thread) {
 }
 
 static void check_targets(const int32_t *target, int N, int V) {
-    for (int n = 0; n < N; n++) REQUIRE(target[n] >= 0 && target[n] < V, "logprob: row %d has target %d, the vocabulary ends at %d", n, target[n], V);
+    for (int n = 0; n < N; n++)
+        REQUIRE(target[n] >= 0 && target[n] < V, "logprob: row %d has target %d, the vocabulary ends at %d", n, target[n], V);
 }
 
 void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,

@@ -51,8 +51,8 @@ static void backward(void *context) {
     const Lora *l = &c->lora;
     int N = tensor_rows(c->x), I = tensor_columns(c->x), O = c->w->dim[0];
     linear_backward(c->x->grad, c->w->grad, NULL, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, N, I, O);
-    lora_backward(c->x->grad, l->a->grad, l->b->grad, c->y->grad, tensor_f32(c->x), c->t, tensor_f32(l->a), tensor_f32(l->b), l->scale, N, I,
-                  l->a->dim[0], O);
+    lora_backward(c->x->grad, l->a->grad, l->b->grad, c->y->grad, tensor_f32(c->x), c->t, tensor_f32(l->a), tensor_f32(l->b), l->scale, N,
+                  I, l->a->dim[0], O);
 }
 
 Tensor *lora_linear(Tape *tape, Tensor *x, Tensor *w, const Lora *lora) {

@@ -123,8 +123,8 @@ static Status refuse(const Optimizer *optimizer, float norm, Error *error) {
     }
     for (int t = 0; t < params->tensors; t++)
         if (!is_finite(gradient_norm(params->tensor[t]->grad, tensor_count(params->tensor[t]))))
-            return error_set(error, ERR_NUMERIC, "step %lld: gradient of '%s': expected a norm below 1.8e19, found squares that overflow", step,
-                             params->tensor[t]->name);
+            return error_set(error, ERR_NUMERIC, "step %lld: gradient of '%s': expected a norm below 1.8e19, found squares that overflow",
+                             step, params->tensor[t]->name);
     return error_set(error, ERR_NUMERIC, "step %lld: gradient norm: expected a finite number, found %g", step, (double)norm);
 }
 

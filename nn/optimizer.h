@@ -17,6 +17,7 @@ typedef struct {
     int64_t leaves;
 } GradTree;
 
+// A tree over blocks of `count` numbers, which it takes from `arena` as they are needed.
 GradTree gradtree_make(Arena *arena, size_t count);
 // Begins a minibatch of `units` units.
 void gradtree_begin(GradTree *tree);

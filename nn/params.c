@@ -11,7 +11,8 @@ Tensor *params_add(Params *params, const char *name, int rank, const int *dims) 
     REQUIRE(params_find(params, name) == NULL, "params: '%s' is there twice", name);
     if (params->tensors == params->capacity) {
         int capacity = params->capacity ? 2 * params->capacity : 64;
-        params->tensor = arena_grow(params->arena, params->tensor, (size_t)params->capacity * sizeof(Tensor *), (size_t)capacity * sizeof(Tensor *));
+        size_t held = (size_t)params->capacity * sizeof(Tensor *);
+        params->tensor = arena_grow(params->arena, params->tensor, held, (size_t)capacity * sizeof(Tensor *));
         params->capacity = capacity;
     }
     const char *copy = arena_copy(params->arena, name, strlen(name));

@@ -66,12 +66,14 @@ typedef struct {
 
 static void backward(void *context) {
     const RmsnormContext *c = context;
-    rmsnorm_backward(c->x->grad, c->w->grad, c->y->grad, tensor_f32(c->x), tensor_f32(c->w), c->rstd, tensor_rows(c->x), tensor_columns(c->x));
+    rmsnorm_backward(c->x->grad, c->w->grad, c->y->grad, tensor_f32(c->x), tensor_f32(c->w), c->rstd, tensor_rows(c->x),
+                     tensor_columns(c->x));
 }
 
 Tensor *rmsnorm(Tape *tape, Tensor *x, Tensor *w, float eps) {
     int N = tensor_rows(x), D = tensor_columns(x);
-    REQUIRE(x->type == DTYPE_F32 && w->type == DTYPE_F32 && tensor_count(w) == (size_t)D, "rmsnorm: x [%d,%d], w of %zu", N, D, tensor_count(w));
+    REQUIRE(x->type == DTYPE_F32 && w->type == DTYPE_F32 && tensor_count(w) == (size_t)D, "rmsnorm: x [%d,%d], w of %zu", N, D,
+            tensor_count(w));
     Tensor *y = tensor_new(x->arena, tape_wants(tape, x, w), x->rank, x->dim);
     float *rstd = arena_alloc(x->arena, (size_t)N * sizeof(float));
     rmsnorm_forward(tensor_f32(y), rstd, tensor_f32(x), tensor_f32(w), N, D, eps);

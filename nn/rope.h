@@ -22,7 +22,8 @@ typedef struct {
     float *cosine, *sine;   // [positions, half]
 } RopeTable;
 
-// inv_freq[half] by the rule above (llama3: wavelength > original/low -> divided by factor; < original/high -> kept; between -> linear blend).
+// inv_freq[half] by the rule above (llama3: wavelength > original/low -> divided by factor; < original/high -> kept; between ->
+// linear blend).
 void rope_inverse_frequencies(float *inv_freq, int half, const RopeConfig *config);
 // A table for `positions` positions in the arena. `inv_freq` as above.
 RopeTable rope_table(Arena *arena, const float *inv_freq, int half, int positions);

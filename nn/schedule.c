@@ -13,8 +13,9 @@ static double sine(double x) {
 float schedule_rate(const Schedule *s, int64_t done) {
     const double pi = 3.141592653589793;
     if (done < s->warmup) return (float)(s->rate * (double)done / (double)s->warmup);
-    double t = done >= s->total ? 1.0 : (double)(done - s->warmup) / (double)(s->total - s->warmup);
-    double rate = s->rate;
+    // The end is zero exactly, whatever the last sine rounds to.
+    if (done >= s->total) return s->kind == SCHEDULE_CONSTANT ? (float)s->rate : 0.0f;
+    double t = (double)(done - s->warmup) / (double)(s->total - s->warmup), rate = s->rate;
     if (s->kind == SCHEDULE_LINEAR) rate = s->rate * (1.0 - t);
     // cos(pi t) = sin(pi (1/2 - t))
     if (s->kind == SCHEDULE_COSINE) rate = s->rate * 0.5 * (1.0 + sine(pi * (0.5 - t)));

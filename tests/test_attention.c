@@ -84,8 +84,8 @@ static void naive_forward(float *y, const float *q, const float *k, const float 
         }
 }
 
-static void naive_backward(float *dq, float *dk, float *dv, const float *dy, const float *q, const float *k, const float *v, int T, int H, int K,
-                           int S) {
+static void naive_backward(float *dq, float *dk, float *dv, const float *dy, const float *q, const float *k, const float *v, int T, int H,
+                           int K, int S) {
     float e[MOST], dp[MOST], max, scale = 1.0f / sqrtf((float)S);
     size_t stride = (size_t)(K * S);
     memset(dk, 0, (size_t)T * stride * sizeof(float));

@@ -29,8 +29,8 @@ START_TEST(linear_golden) {
     Arena arena = arena_make("test", 0);
     Golden golden = golden_open(&arena, "layers.bin");
     size_t n;
-    const float *x = golden_f32(&golden, "linear.x", &n), *w = golden_f32(&golden, "linear.w", &n), *b = golden_f32(&golden, "linear.b", &n);
-    const float *dy = golden_f32(&golden, "linear.dy", &n);
+    const float *x = golden_f32(&golden, "linear.x", &n), *w = golden_f32(&golden, "linear.w", &n);
+    const float *b = golden_f32(&golden, "linear.b", &n), *dy = golden_f32(&golden, "linear.dy", &n);
     float y[5 * 9], dx[5 * 7] = {0}, dw[9 * 7] = {0}, db[9] = {0};
     linear_forward(y, x, w, DTYPE_F32, b, 5, 7, 9);
     linear_backward(dx, dw, db, dy, x, w, DTYPE_F32, 5, 7, 9);

@@ -44,7 +44,8 @@ START_TEST(op_log_sigmoid_error) {
         float y;
         op_log_sigmoid_forward(&y, &x, 1);
         double expected = x < 0 ? (double)x - log1p(exp((double)x)) : -log1p(exp(-(double)x));
-        ck_assert_msg(fabs((double)y - expected) <= 0x1p-21 * fabs(expected), "x %g: expected %.9g, found %.9g", (double)x, expected, (double)y);
+        ck_assert_msg(fabs((double)y - expected) <= 0x1p-21 * fabs(expected), "x %g: expected %.9g, found %.9g", (double)x, expected,
+                      (double)y);
     }
     const float in[] = {88.0f, INFINITY, -INFINITY, NAN}, out[] = {0.0f, 0.0f, -INFINITY, NAN};
     float y[4];

@@ -16,7 +16,8 @@ START_TEST(op_max_gradient) {
     Arena arena = arena_make("test", 0);
     Gradcheck check = {.op = apply, .inputs = 2, .input = {random_tensor(&arena, 1, 2.0f, 3, 7), random_tensor(&arena, 2, 2.0f, 3, 7)}};
     // Both sides at least 0.1 apart: five points of a difference lie on one side of the kink.
-    for (int i = 0; i < 21; i++) tensor_f32(check.input[1])[i] = tensor_f32(check.input[0])[i] + (i % 3 ? 0.1f : -0.1f) * (float)(1 + i % 5);
+    for (int i = 0; i < 21; i++)
+        tensor_f32(check.input[1])[i] = tensor_f32(check.input[0])[i] + (i % 3 ? 0.1f : -0.1f) * (float)(1 + i % 5);
     gradcheck(&check, 1e-4);
     arena_free(&arena);
 }

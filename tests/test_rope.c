@@ -75,8 +75,9 @@ START_TEST(rope_frequencies) {
         const double *expected = golden_f64(&golden, names[rule], &n);
         ck_assert_uint_eq(n, 32);
         for (int i = 0; i < 32; i++)
-            ck_assert_msg(fabs((double)inv_freq[i] - expected[i]) <= tolerance[rule] * expected[i], "%s[%d]: expected %.9g, found %.9g", names[rule], i,
-                          expected[i], (double)inv_freq[i]);
+            ck_assert_msg(
+                fabs((double)inv_freq[i] - expected[i]) <= tolerance[rule] * expected[i], "%s[%d]: expected %.9g, found %.9g", names[rule],
+                          i, expected[i], (double)inv_freq[i]);
     }
     arena_free(&arena);
 }
@@ -94,7 +95,8 @@ START_TEST(rope_bits) {
     for (int n = 0; n < 2; n++) {
         rope_rotate(alone + n * 18, x + n * 18, &table, position + n, 1.0f, 1, 1, 18);
         for (int i = 0; i < 9; i++) {
-            float angle = (float)position[n] * inv_freq[i], c = cos_f32(angle), s = sin_f32(angle), a = x[n * 18 + i], b = x[n * 18 + i + 9];
+            float angle = (float)position[n] * inv_freq[i], c = cos_f32(angle), s = sin_f32(angle);
+            float a = x[n * 18 + i], b = x[n * 18 + i + 9];
             ck_assert_uint_eq(float_bits(y[n * 18 + i]), float_bits(fmaf(a, c, -(b * s))));
             ck_assert_uint_eq(float_bits(y[n * 18 + i + 9]), float_bits(fmaf(b, c, a * s)));
         }

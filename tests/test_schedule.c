@@ -40,7 +40,8 @@ START_TEST(schedule_ends) {
     for (int64_t i = 0; i <= 100000; i += 7) {
         double expected = 0.5 * (1 + cos(3.14159265358979323846 * (double)i / 100000));
         float found = schedule_rate(&s, i);
-        ck_assert_msg(fabs((double)found - expected) <= 0x1p-24 * expected + 1e-15, "step %d: expected %.9g, found %.9g", (int)i, expected, (double)found);
+        ck_assert_msg(fabs((double)found - expected) <= 0x1p-24 * expected + 1e-15, "step %d: expected %.9g, found %.9g", (int)i, expected,
+                      (double)found);
         ck_assert(found <= before);
         before = found;
     }

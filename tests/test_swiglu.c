@@ -28,7 +28,8 @@ START_TEST(swiglu_golden) {
     Arena arena = arena_make("test", 0);
     Golden golden = golden_open(&arena, "layers.bin");
     size_t n;
-    const float *g = golden_f32(&golden, "swiglu.g", &n), *u = golden_f32(&golden, "swiglu.u", &n), *dy = golden_f32(&golden, "swiglu.dy", &n);
+    const float *g = golden_f32(&golden, "swiglu.g", &n), *u = golden_f32(&golden, "swiglu.u", &n);
+    const float *dy = golden_f32(&golden, "swiglu.dy", &n);
     float y[95], dg[95] = {0}, du[95] = {0};
     swiglu_forward(y, g, u, 5, 19);
     swiglu_backward(dg, du, dy, g, u, 5, 19);
