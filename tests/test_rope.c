@@ -75,9 +75,8 @@ START_TEST(rope_frequencies) {
         const double *expected = golden_f64(&golden, names[rule], &n);
         ck_assert_uint_eq(n, 32);
         for (int i = 0; i < 32; i++)
-            ck_assert_msg(
-                fabs((double)inv_freq[i] - expected[i]) <= tolerance[rule] * expected[i], "%s[%d]: expected %.9g, found %.9g", names[rule],
-                          i, expected[i], (double)inv_freq[i]);
+            ck_assert_msg(fabs((double)inv_freq[i] - expected[i]) <= tolerance[rule] * expected[i], "%s[%d]: expected %.9g, found %.9g",
+                          names[rule], i, expected[i], (double)inv_freq[i]);
     }
     arena_free(&arena);
 }
