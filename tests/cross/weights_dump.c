@@ -29,12 +29,13 @@ int main(int argc, char **argv) {
     LlamaConfig c;
     LlamaSource source;
     Error error;
-    if (kernels_choose("native", &error) != OK || argc != 2 || weights_open(&w, &c, &source, &arena, argv[1], &error) != OK || weights_hash(&source, &error) != OK) {
+    if (kernels_choose("native", &error) != OK || argc != 2 || weights_open(&w, &c, &source, &arena, argv[1], &error) != OK ||
+        weights_hash(&source, &error) != OK) {
         fprintf(stderr, "%s\n", argc == 2 ? error.text : "usage: weights_dump MODEL");
         return 1;
     }
-    printf("# V %d D %d L %d H %d K %d S %d F %d context %d eps %.9g theta %.9g tied %d bos %d eos %d weights %zu\n", c.V, c.D, c.L, c.H, c.K, c.S,
-           c.F, c.context, (double)c.norm_eps, (double)c.rope.theta, c.tied, c.bos, c.eos, config_count_weights(&c));
+    printf("# V %d D %d L %d H %d K %d S %d F %d context %d eps %.9g theta %.9g tied %d bos %d eos %d weights %zu\n", c.V, c.D, c.L, c.H,
+           c.K, c.S, c.F, c.context, (double)c.norm_eps, (double)c.rope.theta, c.tied, c.bos, c.eos, config_count_weights(&c));
     printf("# source %s\n", source.sha256);
     print_tensor(&arena, w.embedding);
     for (int l = 0; l < c.L; l++) {
