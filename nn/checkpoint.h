@@ -78,10 +78,12 @@ typedef struct {
 // Opens the newest undamaged checkpoint of a run directory. A damaged one is told to `warn` (may be NULL) in one sentence and
 // the next older is tried. *found is false when the run has none at all. ERR_DATA when there are some and none is undamaged,
 // or when the newest is whole but of another version.
-Status checkpoint_open_newest(Checkpoint *out, bool *found, Arena *arena, const char *run, void (*warn)(const char *sentence), Error *error);
+Status checkpoint_open_newest(Checkpoint *out, bool *found, Arena *arena, const char *run, void (*warn)(const char *sentence),
+                              Error *error);
 
 // Opens one folder; ERR_FORMAT or ERR_IO says what is damaged, ERR_DATA that it is of another version.
 Status checkpoint_open(Checkpoint *out, Arena *arena, const char *path, Error *error);
+// Ends its maps.
 void checkpoint_close(Checkpoint *checkpoint);
 
 // A file by name, or NULL.

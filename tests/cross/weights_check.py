@@ -12,15 +12,16 @@ from safetensors import safe_open
 gguf_path, folder = sys.argv[1:3]
 binary = "build/weights_dump"
 subprocess.run(["make", "-s", "build/librlcd.a"], check=True, stdout=subprocess.DEVNULL)
-subprocess.run(["cc", "-I.", "-D_GNU_SOURCE", "-std=c11", "-O2", "-o", binary, "tests/cross/weights_dump.c", "build/librlcd.a", "-lm", "-pthread"],
-               check=True)
+compiler = "cc -I. -D_GNU_SOURCE -std=c11 -O2 -o".split()
+subprocess.run([*compiler, binary, "tests/cross/weights_dump.c", "build/librlcd.a", "-lm", "-pthread"], check=True)
 
 
 def ours(model):
     """name -> (rows, columns, hash) as the C reader sees it."""
     lines = subprocess.run([binary, model], check=True, capture_output=True, text=True).stdout.splitlines()
     print("\n".join(line for line in lines if line.startswith("#")))
-    return {name: (int(rows), int(columns), digest) for name, rows, columns, digest in (line.split() for line in lines if line[0] != "#")}
+    fields = (line.split() for line in lines if line[0] != "#")
+    return {name: (int(rows), int(columns), digest) for name, rows, columns, digest in fields}
 
 
 def entry(array):
@@ -37,7 +38,8 @@ WHOLE = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight":
 
 def package(path):
     reader = GGUFReader(path)
-    heads = {"attn_q": reader.fields["llama.attention.head_count"].contents(), "attn_k": reader.fields["llama.attention.head_count_kv"].contents()}
+    counts = {"attn_q": "llama.attention.head_count", "attn_k": "llama.attention.head_count_kv"}
+    heads = {part: reader.fields[key].contents() for part, key in counts.items()}
     result = {}
     for t in reader.tensors:
         values = dequantize(t.data, t.tensor_type)
@@ -60,7 +62,8 @@ def stored(path):
     return result
 
 
-sources = {"ours from the GGUF": ours(gguf_path), "ours from the folder": ours(folder), "gguf package": package(gguf_path), "folder": stored(folder)}
+sources = {"ours from the GGUF": ours(gguf_path), "ours from the folder": ours(folder), "gguf package": package(gguf_path),
+           "folder": stored(folder)}
 first_name, first = next(iter(sources.items()))
 for label, table in sources.items():
     assert table.keys() == first.keys(), (label, sorted(table.keys() ^ first.keys())[:4])
