@@ -12,8 +12,11 @@
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 BUILD   ?= build
+
 RLCD    ?= $(BUILD)/rlcd
 VERSION := 0.1.0
+# Objects stand apart from the program, for a source folder has its name.
+O := $(BUILD)/obj
 
 # The numeric contract (numerics.md, A4) needs these whatever CFLAGS says.
 CONTRACT := -std=c11 -ffp-contract=off -fno-fast-math -fno-math-errno
@@ -40,9 +43,9 @@ CORE  := $(wildcard tensor/base/*.c tensor/*.c tensor/kernels/*.c tensor/kernels
          $(foreach isa,$(ISA),$(wildcard tensor/kernels/$(isa)/*.c))
 TOOLS := $(filter-out tools/main.c,$(wildcard tools/*.c))
 TESTS := $(wildcard tests/test_*.c)
-OBJ   := $(CORE:%.c=$(BUILD)/%.o) $(TOOLS:%.c=$(BUILD)/%.o)
+OBJ   := $(CORE:%.c=$(O)/%.o) $(TOOLS:%.c=$(O)/%.o)
 
-$(RLCD): $(BUILD)/tools/main.o $(BUILD)/librlcd.a
+$(RLCD): $(O)/tools/main.o $(BUILD)/librlcd.a
 	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/librlcd.a: $(OBJ) $(BUILD)/stamp.sources
@@ -51,13 +54,13 @@ $(BUILD)/librlcd.a: $(OBJ) $(BUILD)/stamp.sources
 
 # One recipe for every object; what differs between folders stands in EXTRA.
 COMPILE = @mkdir -p $(@D) && echo "$(CC) $<" && $(if $(V),set -x;) $(CC) $(ALL) $(EXTRA) -MMD -MP -c -o $@ $<
-$(BUILD)/tools/%.o: tools/%.c $(BUILD)/stamp.flags $(BUILD)/stamp.tools
+$(O)/tools/%.o: tools/%.c $(BUILD)/stamp.flags $(BUILD)/stamp.tools
 	$(COMPILE)
-$(BUILD)/%.o: %.c $(BUILD)/stamp.flags
+$(O)/%.o: %.c $(BUILD)/stamp.flags
 	$(COMPILE)
-$(BUILD)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2)
-$(BUILD)/tools/%.o: EXTRA = $(TOOL_FLAGS)
-$(BUILD)/tests/%.o: EXTRA = -Wno-missing-prototypes $(CHECK_FLAGS) -I$(BUILD)/tests
+$(O)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2)
+$(O)/tools/%.o: EXTRA = $(TOOL_FLAGS)
+$(O)/tests/%.o: EXTRA = -Wno-missing-prototypes $(CHECK_FLAGS) -I$(BUILD)/tests
 
 # Stamps change when what they hold changes: compiler and flags, tools' own flags, the list of sources.
 STAMP = @mkdir -p $(@D) && printf '%s\n' $(foreach word,$(1),'$(subst ','\'',$(word))') | cmp -s - $@ \
@@ -74,9 +77,9 @@ $(BUILD)/stamp.tests: FORCE
 # Tests: every tests/test_NAME.c defines `Suite *suite_NAME(void)`; the list is made from the file names.
 CHECK_FLAGS = $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS  = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
-TEST_OBJ := $(TESTS:%.c=$(BUILD)/%.o) $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTS),$(wildcard tests/*.c)))
+TEST_OBJ := $(TESTS:%.c=$(O)/%.o) $(patsubst %.c,$(O)/%.o,$(filter-out $(TESTS),$(wildcard tests/*.c)))
 
-$(BUILD)/tests/runner.o: $(BUILD)/tests/suites.inc
+$(O)/tests/runner.o: $(BUILD)/tests/suites.inc
 $(BUILD)/tests/suites.inc: $(BUILD)/stamp.tests
 	@mkdir -p $(@D)
 	@for t in $(TESTS:tests/test_%.c=%); do echo "SUITE($$t)"; done > $@
@@ -139,7 +142,7 @@ build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BUILD)/tools/main.d $(FUZZ:=.d)
+-include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(O)/tools/main.d $(FUZZ:=.d)
 
 FORCE:
 .PHONY: test unit check house deps install clean fuzz help FORCE
