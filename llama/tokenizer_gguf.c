@@ -13,24 +13,39 @@ static Status read_kind(Tokenizer *t, const Gguf *gguf, Error *error) {
     bool prefix;
     TRY(gguf_string_or(gguf, "tokenizer.ggml.model", TEXT(""), &model, error));
     if (!text_equal(model, TEXT("gpt2")))
-        return error_set(error, ERR_DATA, "tokenizer.ggml.model is '%.*s', implemented: gpt2", shown(model), model.data);
+        return error_set(error, ERR_DATA, "%s: tokenizer.ggml.model is '%.*s', implemented: gpt2", gguf->map.path,
+                         shown(model), model.data);
     TRY(gguf_string_or(gguf, "tokenizer.ggml.pre", TEXT(""), &pre, error));
     if (!pretoken_by_name(pre, &t->rule))
-        return error_set(error, ERR_DATA, "tokenizer.ggml.pre is '%.*s', implemented: %s", shown(pre), pre.data, PRETOKEN_NAMES);
+        return error_set(error, ERR_DATA, "%s: tokenizer.ggml.pre is '%.*s', implemented: %s", gguf->map.path,
+                         shown(pre), pre.data, PRETOKEN_NAMES);
     // Llama 3's tokenizer.json says so; a GGUF has no key for it.
     t->ignore_merges = text_equal(pre, TEXT("llama-bpe"));
     TRY(gguf_bool_or(gguf, "tokenizer.ggml.add_space_prefix", false, &prefix, error));
-    if (prefix) return error_set(error, ERR_DATA, "tokenizer.ggml.add_space_prefix is true, implemented for gpt2: false");
+    if (prefix)
+        return error_set(error, ERR_DATA, "%s: tokenizer.ggml.add_space_prefix is true, implemented for gpt2: false", gguf->map.path);
     return OK;
 }
 
+// What the file lists, as Texts into its map.
+typedef struct {
+    Text *tokens, *merges;
+    int32_t *types;
+    size_t n_tokens, n_types, n_merges;
+} Lists;
+
 // Scores are not used by BPE, but a list of another length belongs to another vocabulary.
-static Status check_scores(const Gguf *gguf, size_t count, Error *error) {
+static Status read_lists(Lists *l, Arena *arena, const Gguf *gguf, Error *error) {
+    TRY(gguf_need_strings(gguf, arena, "tokenizer.ggml.tokens", &l->tokens, &l->n_tokens, error));
+    TRY(gguf_need_strings(gguf, arena, "tokenizer.ggml.merges", &l->merges, &l->n_merges, error));
+    TRY(gguf_ints_or_null(gguf, arena, "tokenizer.ggml.token_type", &l->types, &l->n_types, error));
+    if (l->n_types != l->n_tokens)
+        return error_set(error, ERR_DATA, "%s: tokenizer.ggml.token_type has %zu entries for %zu tokens", gguf->map.path, l->n_types,
+                         l->n_tokens);
     const GgufValue *scores = gguf_find(gguf, "tokenizer.ggml.scores");
-    if (scores == NULL) return OK;
-    if (scores->type != GGUF_ARRAY || scores->element != GGUF_F32 || scores->count != count)
-        return error_set(error, ERR_DATA, "tokenizer.ggml.scores: expected %zu values of type F32, found %llu of type %d", count,
-                         (unsigned long long)scores->count, (int)scores->element);
+    if (scores && (scores->type != GGUF_ARRAY || scores->element != GGUF_F32 || scores->count != l->n_tokens))
+        return error_set(error, ERR_DATA, "%s: tokenizer.ggml.scores: expected %zu values of type f32, found %llu of type %d",
+                         gguf->map.path, l->n_tokens, (unsigned long long)scores->count, (int)scores->element);
     return OK;
 }
 
@@ -43,28 +58,22 @@ static Status kind_of_type(TokenKind *kind, int32_t type, size_t id, Error *erro
     return error_set(error, ERR_DATA, "tokenizer.ggml.token_type of token %zu is %d, expected 1 to 5", id, type);
 }
 
-static Status read_tokens(Tokenizer *t, Arena *arena, Arena *lists, const Gguf *gguf, Error *error) {
-    Text *tokens;
-    int32_t *types;
-    size_t count, n_types, bytes = 0, added = 0;
-    TRY(gguf_need_strings(gguf, lists, "tokenizer.ggml.tokens", &tokens, &count, error));
-    TRY(gguf_ints_or_null(gguf, lists, "tokenizer.ggml.token_type", &types, &n_types, error));
-    if (n_types != count)
-        return error_set(error, ERR_DATA, "tokenizer.ggml.token_type has %zu entries for %zu tokens", n_types, count);
-    TRY(check_scores(gguf, count, error));
-    for (size_t id = 0; id < count; id++) {
-        if (!checked_add(bytes, tokens[id].size, &bytes)) return error_set(error, ERR_DATA, "tokenizer.ggml.tokens is too large");
-        added += types[id] == TYPE_UNKNOWN || types[id] == TYPE_CONTROL || types[id] == TYPE_USER_DEFINED;
-    }
+static Status fill_tokens(Tokenizer *t, Arena *arena, const Lists *l, Error *error) {
     Vocabulary *v = &t->vocabulary;
-    TRY(vocabulary_make(v, arena, count, bytes, error));
-    // What is not normal is found in the raw text.
     AddedList *list = &t->added[0];
+    size_t bytes = 0, added = 0;
+    TokenKind kind = TOKEN_NORMAL;
+    for (size_t id = 0; id < l->n_tokens; id++) {
+        TRY(kind_of_type(&kind, l->types[id], id, error));
+        added += kind != TOKEN_NORMAL;
+        if (!checked_add(bytes, l->tokens[id].size, &bytes)) return error_set(error, ERR_DATA, "tokenizer.ggml.tokens is too large");
+    }
+    TRY(vocabulary_make(v, arena, l->n_tokens, bytes, error));
     list->token = arena_zeros(arena, added, sizeof *list->token);
-    for (size_t id = 0; id < count; id++) {
-        TokenKind kind;
-        TRY(kind_of_type(&kind, types[id], id, error));
-        TRY(vocabulary_put(v, (int64_t)id, tokens[id], kind, error));
+    // What is not normal is found in the raw text.
+    for (size_t id = 0; id < l->n_tokens; id++) {
+        TRY(kind_of_type(&kind, l->types[id], id, error));
+        TRY(vocabulary_put(v, (int64_t)id, l->tokens[id], kind, error));
         if (kind != TOKEN_NORMAL) list->token[list->count++] = (AddedToken){v->token[id].written, (int32_t)id, false, false};
     }
     added_sort(list);
@@ -72,16 +81,13 @@ static Status read_tokens(Tokenizer *t, Arena *arena, Arena *lists, const Gguf *
 }
 
 // Merges are written "left right"; neither side holds a space.
-static Status read_merges(Tokenizer *t, Arena *arena, Arena *lists, const Gguf *gguf, Error *error) {
-    Text *merges;
-    size_t count;
-    TRY(gguf_need_strings(gguf, lists, "tokenizer.ggml.merges", &merges, &count, error));
-    TRY(vocabulary_merges_make(&t->vocabulary, arena, count, error));
-    for (size_t i = 0; i < count; i++) {
-        ptrdiff_t space = text_find(merges[i], TEXT(" "));
+static Status fill_merges(Tokenizer *t, Arena *arena, const Lists *l, Error *error) {
+    TRY(vocabulary_merges_make(&t->vocabulary, arena, l->n_merges, error));
+    for (size_t i = 0; i < l->n_merges; i++) {
+        ptrdiff_t space = text_find(l->merges[i], TEXT(" "));
         if (space <= 0) return error_set(error, ERR_DATA, "tokenizer.ggml.merges, entry %zu: expected two tokens with a space between", i);
-        Text left = {merges[i].data, (size_t)space};
-        Text right = {left.data + space + 1, merges[i].size - left.size - 1};
+        Text left = {l->merges[i].data, (size_t)space};
+        Text right = {left.data + space + 1, l->merges[i].size - left.size - 1};
         TRY(vocabulary_merges_put(&t->vocabulary, i, left, right, error));
     }
     return OK;
@@ -101,14 +107,21 @@ static Status read_ids(Tokenizer *t, const Gguf *gguf, Error *error) {
 
 Status tokenizer_from_gguf(Tokenizer **out, Arena *arena, const Gguf *gguf, Error *error) {
     Tokenizer *t = arena_zeros(arena, 1, sizeof *t);
-    Arena lists = arena_make("tokenizer lists", 0);
+    Arena temporary = arena_make("tokenizer lists", 0);
+    Lists lists;
     Status status;
     TRY_DONE(read_kind(t, gguf, error));
-    TRY_DONE(read_tokens(t, arena, &lists, gguf, error));
-    TRY_DONE(read_merges(t, arena, &lists, gguf, error));
+    TRY_DONE(read_lists(&lists, &temporary, gguf, error));
+    status = fill_tokens(t, arena, &lists, error);
+    if (status == OK) status = fill_merges(t, arena, &lists, error);
+    // The vocabulary's own sentences do not know the file.
+    if (status != OK) {
+        error_prefix(error, "%s", gguf->map.path);
+        goto done;
+    }
     TRY_DONE(read_ids(t, gguf, error));
     *out = t;
 done:
-    arena_free(&lists);
-    return status == OK ? OK : error_prefix(error, "%s", gguf->map.path);
+    arena_free(&temporary);
+    return status;
 }

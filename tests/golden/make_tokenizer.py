@@ -45,7 +45,8 @@ def train(name):
                                                               initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     if name == "gpt2":
         # Every kind of added token: white space on either side, normalised or not, one the beginning of another.
-        tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False), AddedToken("<pad>", rstrip=True, normalized=False)])
+        tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False),
+                                      AddedToken("<pad>", rstrip=True, normalized=False)])
         tokenizer.add_tokens([AddedToken("foo", normalized=True), AddedToken("foo bar", normalized=True),
                               AddedToken("bar b", normalized=False), AddedToken("Ġx", normalized=False)])
     data = json.loads(tokenizer.to_str())
@@ -74,7 +75,8 @@ golden = ["", " ", "  ", "\n", "a", " a", "a ", "a  b", "a   1", "it's", "IT'S",
           "e\u0301", "\u0301", "a\u0301\u0301b", "\r\n\r\n", " \n \n x", "x\n\n\ny", "x!\n\n", "x !\r\ny", "<|im_end|>", "a<|im_end|>b",
           "<|im_start|>user\nHi<|im_end|>\n", "<|im_end|><|im_end|>", "<|im_<|im_end|>", " <mask>  <pad>  x", "foo bar", "foo bar b", "Ġx",
           "ends in spaces   ", "\t\tcode();\n    return 1;\n", "don't can't won't", "'S'ſ'T", "日本語のテキスト", "ไทย ภาษา", "नमस्ते दुनिया",
-          "שלום עולם", "\u200b\u200d\ufeff", "\u2028\u2029\u3000x", "a\u0085b\u00a0c", "\x04", "a\x00b", "\U00040000", "𝟘𝟙𝟚 𐵀", "\U00011de0\U00011de1"]
+          "שלום עולם", "\u200b\u200d\ufeff", "\u2028\u2029\u3000x", "a\u0085b\u00a0c", "\x04", "a\x00b", "\U00040000",
+          "𝟘𝟙𝟚 𐵀", "\U00011de0\U00011de1"]
 golden += [sentence(row["chosen"]) for row in rows[150:270]]
 golden += ["".join(texts.part(draw) for _ in range(4)) for _ in range(130)]
 
