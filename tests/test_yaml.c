@@ -66,7 +66,8 @@ END_TEST
 
 START_TEST(test_refusals) {
     refuse("a: b\na: c", 2, "was given before, on line 1");
-    refuse("a:\nb: c", 2, "has no value");
+    refuse("a:\nb: c", 1, "has no value");
+    refuse("a:\n  b: c", 1, "write 'a.name: value'");
     refuse("a:", 1, "has no value");
     refuse("a: b\n  c: d", 2, "indentation");
     refuse("a: b: c", 1, "must be quoted");

@@ -235,7 +235,7 @@ static Status parse_value(YamlParser *p, Text text, size_t i, bool *is_list) {
 static Status parse_block_list(YamlParser *p, Text key, bool *more) {
     p->item = NULL;
     p->items = p->room = 0;
-    size_t indent = SIZE_MAX;
+    size_t indent = SIZE_MAX, key_line = p->number;
     while ((*more = next_line(p))) {
         size_t i = skip_spaces(p->line, 0);
         bool dash = at(p->line, i) == '-' && (at(p->line, i + 1) == ' ' || i + 1 == p->line.size);
@@ -249,8 +249,11 @@ static Status parse_block_list(YamlParser *p, Text key, bool *more) {
         TRY(expect_end(p, p->line, i));
         add_item(p, item);
     }
-    if (p->items == 0) return FAIL(p, "'%.*s' has no value; write \"\" for an empty text or [] for an empty list", shown(key), key.data);
-    return OK;
+    if (p->items > 0) return OK;
+    bool nested = *more && at(p->line, 0) == ' ';
+    p->number = key_line;
+    if (nested) return FAIL(p, "nested keys are not read: write '%.*s.name: value' in the first column", shown(key), key.data);
+    return FAIL(p, "'%.*s' has no value; write \"\" for an empty text or [] for an empty list", shown(key), key.data);
 }
 
 static bool is_key_character(char c) {
