@@ -13,7 +13,7 @@ Suite *suite_adamw(void);
 
 enum { N = 40013 };
 
-static const AdamWConfig CONFIG = {.beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-6f, .weight_decay = 0.1f};
+static const AdamWConfig CONFIG = {.beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-6f, .weight_decay = 0.1f};
 
 // Seven steps with changing rate and clip factor, to 2^-21 of the largest weight.
 START_TEST(adamw_reference) {
@@ -22,7 +22,7 @@ START_TEST(adamw_reference) {
     random_fill(w, N, 1, 1.0f);
     for (int i = 0; i < N; i++) dw[i] = (double)w[i];
     for (int step = 1; step <= 7; step++) {
-        float lr = 0.01f / (float)step, factor = step % 2 ? 1.0f : 0.37f;
+        float lr = 0.1f / (float)step, factor = step % 2 ? 1.0f : 0.37f;
         random_fill(grad, N, 10 + (unsigned)step, 2.0f);
         adamw_update(w, m, v, grad, N, &CONFIG, lr, step, factor);
         double b1 = (double)CONFIG.beta1, b2 = (double)CONFIG.beta2;

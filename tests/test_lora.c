@@ -64,6 +64,10 @@ START_TEST(lora_order) {
     Tensor *x = random_tensor(&arena, 1, 1.0f, N, I), *w = random_tensor(&arena, 2, 1.0f, O, I);
     Lora lora = {random_tensor(&arena, 3, 1.0f, R, I), random_tensor(&arena, 4, 1.0f, O, R), 0.3f};
     w->grad = NULL;
+    // What dx holds already makes the order of the two parts visible: (held + base's) + adapter's.
+    static float held[N * I];
+    random_fill(held, N * I, 6, 1.0f);
+    memcpy(x->grad, held, sizeof held);
     Tape tape = tape_make(&arena);
     Tensor *y = lora_linear(&tape, x, w, &lora);
     random_fill(y->grad, N * O, 5, 1.0f);
@@ -84,7 +88,8 @@ START_TEST(lora_order) {
         for (int r = 0; r < R; r++) dt[n * R + r] = naive_chain(0, du + n * O, 1, b + r, R, O);
     for (int n = 0; n < N; n++)
         for (int i = 0; i < I; i++)
-            expected[n * I + i] = naive_chain(0, dy + n * O, 1, pw + i, I, O) + naive_chain(0, dt + n * R, 1, a + i, I, R);
+            expected[n * I + i] =
+                (held[n * I + i] + naive_chain(0, dy + n * O, 1, pw + i, I, O)) + naive_chain(0, dt + n * R, 1, a + i, I, R);
     check_bits("dx", x->grad, expected, N * I);
     for (int o = 0; o < O; o++)
         for (int r = 0; r < R; r++) expected[o * R + r] = naive_chain(0, du + o, O, t + r, R, N);

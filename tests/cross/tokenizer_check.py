@@ -17,6 +17,7 @@ import time
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import gguf  # noqa: E402
+import numpy  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -26,7 +27,8 @@ hf = pathlib.Path(sys.argv[1])
 count = int(sys.argv[2]) if len(sys.argv) > 2 else 10000
 seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
 shared = pathlib.Path(os.environ["RLCD_SHARED"])
-work = pathlib.Path(tempfile.mkdtemp())
+folder = tempfile.TemporaryDirectory()
+work = pathlib.Path(folder.name)
 driver = work / "tokenizer_driver"
 subprocess.run(["make", "-s", "build/librlcd.a"], check=True)
 subprocess.run(["cc", "-std=c11", "-O2", "-I.", "-D_GNU_SOURCE", "-o", driver, "tests/cross/tokenizer_driver.c",
@@ -68,7 +70,6 @@ def written_gguf(name):
     writer.add_token_list(tokens)
     writer.add_token_types([types.get(i, gguf.TokenType.NORMAL) for i in range(len(tokens))])
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in data["model"]["merges"]])
-    import numpy
     writer.add_tensor("token_embd.weight", numpy.zeros((1, 32), dtype=numpy.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
