@@ -220,7 +220,10 @@ static void product_task(void *context, int task, int thread) {
 
 // ---- few rows: no packing at all
 
-enum { FEW_WORK = 1 << 15 };  // weights of a task, about: 10 microseconds
+enum {
+    FEW_WORK = 1 << 16,  // weights of a task, about: 10 microseconds
+    FEW_ADD = 64         // columns of the buffer that holds finished products of GEMM_ADD
+};
 
 typedef struct {
     const Product *p;
@@ -231,24 +234,26 @@ static void few_task(void *context, int task, int thread) {
     (void)thread;
     const Few *few = context;
     const Product *p = few->p;
-    int end = min_int(p->N, (task + 1) * few->columns);
-    for (int j = task * few->columns; j < end; j += GEMM_NR) {
-        int nr = min_int(GEMM_NR, end - j);
-        const char *rows = p->B + (size_t)j * p->b_stride;
-        if (p->mode != GEMM_ADD) {
-            kernels.gemm_few(p->C + j, p->ldc, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, nr, p->mode == GEMM_PROCEED);
-        } else {
-            float whole[GEMM_FEW * GEMM_NR];
-            kernels.gemm_few(whole, GEMM_NR, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, nr, false);
-            add_tile(p->C + j, p->ldc, whole, GEMM_NR, p->M, nr);
-        }
+    int start = task * few->columns, end = min_int(p->N, start + few->columns);
+    const char *rows = p->B + (size_t)start * p->b_stride;
+    if (p->mode != GEMM_ADD) {
+        kernels.gemm_few(p->C + start, p->ldc, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, end - start,
+                         p->mode == GEMM_PROCEED);
+        return;
+    }
+    float whole[GEMM_FEW * FEW_ADD];
+    for (int j = start; j < end; j += FEW_ADD, rows += FEW_ADD * p->b_stride) {
+        int n = min_int(FEW_ADD, end - j);
+        kernels.gemm_few(whole, FEW_ADD, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, n, false);
+        add_tile(p->C + j, p->ldc, whole, FEW_ADD, p->M, n);
     }
 }
 
 static void run_few(const Product *p) {
-    int panels = pieces(p->N, GEMM_NR), each = min_int(pieces(panels, pool_threads() * GRAIN), FEW_WORK / GEMM_NR / p->K + 1);
-    Few few = {.p = p, .columns = each * GEMM_NR};
-    pool_run(pieces(panels, each), few_task, &few);
+    // Pairs of panels: with one to three rows the kernel takes 32 columns at once.
+    int pairs = pieces(p->N, 2 * GEMM_NR), each = min_int(pieces(pairs, pool_threads() * GRAIN), FEW_WORK / (2 * GEMM_NR) / p->K + 1);
+    Few few = {.p = p, .columns = each * 2 * GEMM_NR};
+    pool_run(pieces(pairs, each), few_task, &few);
 }
 
 // ---- entries

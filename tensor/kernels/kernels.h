@@ -87,11 +87,11 @@ typedef struct {
     // Packs mr rows x k elements of A as an A panel: panel[kk*GEMM_MR + i] = a[i*row_stride + kk*k_stride], rows mr..GEMM_MR zero.
     // One of the strides is 1. Nothing is written behind the panel's k*GEMM_MR elements.
     void (*pack_a)(float *panel, const float *a, size_t row_stride, size_t k_stride, size_t k, int mr);
-    // A product of few rows straight from stored weights, without panels (decoding): for i < mr <= GEMM_FEW, j < nr <= GEMM_NR
+    // A product of few rows straight from stored weights, without panels (decoding): for i < mr <= GEMM_FEW, j < n
     // c[i*ldc + j]: chain over kk in [0, k) ascending of fmaf(a[i*lda + kk], element kk of row j, acc), acc as in gemm_tile.
     // Rows of any DType lie `stride` bytes apart; k is a multiple of the block.
     void (*gemm_few)(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
-                     int mr, int nr, bool proceed);
+                     int mr, int n, bool proceed);
     // Expands elements [first, first+n) of a row of any DType: dtype_expand's kernel.
     void (*expand)(float *y, const void *row, DType type, size_t first, size_t n);
 

@@ -14,6 +14,8 @@
 enum {
     BLOCK = 32,  // elements of a block of Q8_0, Q4_0, Q4_1
     STEP = 8,    // elements of a row that are transposed at a time
+    FAR_AHEAD = 1 << 17,   // bytes that may be asked for early and still be in L2 when wanted
+    NEAR_AHEAD = 1 << 10,
     PIECE = 256  // elements of a row that are expanded at a time: a multiple of every type's block
 };
 
@@ -55,6 +57,13 @@ INLINE void tile_store(const Tile *t, float *c, size_t ldc, const int mr) {
     case 4: FUNCTION(__VA_ARGS__, 4); break;      \
     case 5: FUNCTION(__VA_ARGS__, 5); break;      \
     default: FUNCTION(__VA_ARGS__, 6); break;     \
+    }
+
+#define WITH_FEW(mr, FUNCTION, ...)               \
+    switch (mr) {                                 \
+    case 1: FUNCTION(__VA_ARGS__, 1); break;      \
+    case 2: FUNCTION(__VA_ARGS__, 2); break;      \
+    default: FUNCTION(__VA_ARGS__, 3); break;     \
     }
 
 // Copies mr x nr elements: a tile at the right border lives in a full-width buffer meanwhile.
@@ -135,12 +144,41 @@ static void pack_a(float *panel, const float *a, size_t row_stride, size_t k_str
         for (int i = 0; i < GEMM_MR; i++) panel[kk * GEMM_MR + (size_t)i] = i < mr ? a[(size_t)i * row_stride + kk * k_stride] : 0.0f;
 }
 
+// ---- 16 stored rows side by side
+
+// Sixteen rows, `stride` bytes apart, of which `present` exist.
+typedef struct {
+    const uint8_t *base;
+    size_t stride;
+    int present;
+    size_t ahead;  // bytes to what is wanted soon
+} Rows;
+
+// Memory is asked for what comes next: the same place of the next 16 rows; in long rows, further on in the row.
+INLINE Rows rows_at(const void *rows, size_t stride, size_t offset, int nr) {
+    size_t next = stride * GEMM_NR;
+    return (Rows){(const uint8_t *)rows + offset, stride, nr < GEMM_NR ? nr : GEMM_NR, next <= FAR_AHEAD ? next : NEAR_AHEAD};
+}
+
+// The address of `n` bytes at `at` of each row; if rows are missing or `room` goes beyond them, a zero-padded copy.
+INLINE const uint8_t *rows_view(const Rows *rows, size_t at, size_t n, uint8_t *copy, size_t room, size_t *stride) {
+    *stride = rows->stride;
+    if (rows->present == GEMM_NR && n == room) return rows->base + at;
+    memset(copy, 0, room * GEMM_NR);
+    for (int j = 0; j < rows->present; j++) memcpy(copy + (size_t)j * room, rows->base + at + (size_t)j * rows->stride, n);
+    *stride = room;
+    return copy;
+}
+
+INLINE void rows_prefetch(const Rows *rows, size_t at) {
+    // An address is computed as a number: it may lie behind the matrix, where nothing is fetched.
+    uintptr_t next = (uintptr_t)rows->base + at + rows->ahead;
+    UNROLL for (int j = 0; j < GEMM_NR; j++) _mm_prefetch((const char *)(next + (size_t)j * rows->stride), _MM_HINT_T1);
+}
+
 // ---- B from rows of F32, F16 and BF16
 
-// Pointers to 16 rows from element `first` on; missing rows repeat the first, their columns are thrown away or zeroed.
-INLINE void row_pointers(const uint8_t *row[GEMM_NR], const void *rows, size_t stride, size_t offset, int nr) {
-    for (int j = 0; j < GEMM_NR; j++) row[j] = (const uint8_t *)rows + (j < nr ? (size_t)j * stride : 0) + offset;
-}
+INLINE size_t wide_bytes(const DType type) { return type == DTYPE_F32 ? 4 : 2; }
 
 // Eight elements, widened exactly.
 INLINE __m256 load_wide(const uint8_t *at, const DType type) {
@@ -150,55 +188,36 @@ INLINE __m256 load_wide(const uint8_t *at, const DType type) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 
-// Eight elements of 16 rows, transposed: part[kk * 16 + j].
-INLINE void part_load(float *part, const uint8_t *const row[GEMM_NR], size_t at, const DType type) {
-    UNROLL for (int side = 0; side < 2; side++) {
-        __m256 x[8];
-        UNROLL for (int i = 0; i < 8; i++) x[i] = load_wide(row[side * 8 + i] + at, type);
-        transpose8(x);
-        UNROLL for (int i = 0; i < 8; i++) _mm256_storeu_ps(part + i * GEMM_NR + side * 8, x[i]);
-    }
-}
-
-// The last n < 8 elements of 16 rows: copied to a padded buffer first, so that nothing behind a row is read.
-INLINE void part_load_tail(float *part, const uint8_t *const row[GEMM_NR], size_t at, size_t n, const DType type) {
-    const size_t bytes = type == DTYPE_F32 ? 4 : 2;
-    uint8_t padded[GEMM_NR][STEP * 4] = {{0}};
-    const uint8_t *pointer[GEMM_NR];
-    for (int j = 0; j < GEMM_NR; j++) {
-        memcpy(padded[j], row[j] + at, n * bytes);
-        pointer[j] = padded[j];
-    }
-    part_load(part, pointer, 0, type);
-}
-
-INLINE void pack_wide(float *panel, const uint8_t *const row[GEMM_NR], size_t k, const DType type) {
-    const size_t bytes = type == DTYPE_F32 ? 4 : 2;
-    size_t kk = 0;
-    for (; kk + STEP <= k; kk += STEP) part_load(panel + kk * GEMM_NR, row, kk * bytes, type);
-    if (kk < k) {
-        float part[STEP * GEMM_NR];
-        part_load_tail(part, row, kk * bytes, k - kk, type);
-        memcpy(panel + kk * GEMM_NR, part, (k - kk) * GEMM_NR * sizeof(float));
-    }
-}
-
-INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const uint8_t *const row[GEMM_NR], DType type, size_t k,
-                     bool proceed, const int mr) {
-    const size_t bytes = type == DTYPE_F32 ? 4 : 2;
-    float part[STEP * GEMM_NR];
-    Tile t;
-    tile_start(&t, c, ldc, mr, proceed);
+// Elements [0, k) of 16 rows, transposed: panel[kk * 16 + j]. The last step may write up to 7 * 16 zeros behind the panel.
+INLINE void wide_steps(float *panel, const Rows *rows, size_t first, size_t k, const DType type) {
+    const size_t bytes = wide_bytes(type);
+    uint8_t copy[GEMM_NR * STEP * 4];
     for (size_t kk = 0; kk < k; kk += STEP) {
-        size_t n = k - kk < STEP ? k - kk : STEP;
-        if (n < STEP) part_load_tail(part, row, kk * bytes, n, type);
-        else if (type == DTYPE_F32) part_load(part, row, kk * bytes, DTYPE_F32);
-        else if (type == DTYPE_F16) part_load(part, row, kk * bytes, DTYPE_F16);
-        else part_load(part, row, kk * bytes, DTYPE_BF16);
-        for (size_t i = 0; i < n; i++)
-            tile_link(&t, a + kk + i, lda, _mm256_loadu_ps(part + i * GEMM_NR), _mm256_loadu_ps(part + i * GEMM_NR + 8), mr);
+        size_t stride, n = k - kk < STEP ? k - kk : STEP, at = (first + kk) * bytes;
+        const uint8_t *row = rows_view(rows, at, n * bytes, copy, STEP * bytes, &stride);
+        if (kk * bytes % 64 == 0) rows_prefetch(rows, at);
+        UNROLL for (int side = 0; side < GEMM_NR; side += 8) {
+            __m256 x[8];
+            UNROLL for (int i = 0; i < 8; i++) x[i] = load_wide(row + (size_t)(side + i) * stride, type);
+            transpose8(x);
+            UNROLL for (int i = 0; i < 8; i++) _mm256_storeu_ps(panel + (kk + (size_t)i) * GEMM_NR + side, x[i]);
+        }
     }
-    tile_store(&t, c, ldc, mr);
+}
+
+static void wide_panel(float *panel, const Rows *rows, size_t first, size_t k, DType type) {
+    if (type == DTYPE_F32) wide_steps(panel, rows, first, k, DTYPE_F32);
+    else if (type == DTYPE_F16) wide_steps(panel, rows, first, k, DTYPE_F16);
+    else wide_steps(panel, rows, first, k, DTYPE_BF16);
+}
+
+static void pack_wide(float *panel, const Rows *rows, size_t k, DType type) {
+    size_t whole = k / STEP * STEP;
+    wide_panel(panel, rows, 0, whole, type);
+    if (whole == k) return;
+    float part[STEP * GEMM_NR];
+    wide_panel(part, rows, whole, k - whole, type);
+    memcpy(panel + whole * GEMM_NR, part, (k - whole) * GEMM_NR * sizeof(float));
 }
 
 // ---- B from rows of Q8_0, Q4_0 and Q4_1
@@ -212,11 +231,12 @@ typedef struct {
 INLINE size_t quant_at(size_t kk) { return kk / 2 * 32 + kk % 2 * 8; }
 
 // Sixteen bytes of each of 16 rows, transposed: y[i] holds elements 2i and 2i+1 in quant_at's order.
-INLINE void transpose_bytes(__m256i y[8], const uint8_t *const row[GEMM_NR], size_t at) {
+INLINE void transpose_bytes(__m256i y[8], const uint8_t *row, size_t stride) {
     __m256i x[8];
     UNROLL for (int i = 0; i < 8; i++) {
-        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(row[i] + at));
-        x[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm_loadu_si128((const __m128i *)(const void *)(row[i + 8] + at)), 1);
+        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(row + (size_t)i * stride));
+        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(row + (size_t)(i + 8) * stride));
+        x[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     }
     // Pairs of rows, then fours, then eights stand side by side.
     UNROLL for (int i = 0; i < 8; i += 2) {
@@ -242,37 +262,47 @@ INLINE int word_at(const uint8_t *at) {
 }
 
 // The first 4 bytes of a block of 8 rows: f16 d and, in Q4_1, f16 m. The others add -0, which changes no product's bits.
-INLINE void scales_load(__m256 *d, __m256 *m, const uint8_t *const *row, size_t at, const DType type) {
-    __m256i words = _mm256_setr_epi32(word_at(row[0] + at), word_at(row[1] + at), word_at(row[2] + at), word_at(row[3] + at),
-                                      word_at(row[4] + at), word_at(row[5] + at), word_at(row[6] + at), word_at(row[7] + at));
+INLINE void scales_load(__m256 *d, __m256 *m, const uint8_t *row, size_t stride, const DType type) {
+    __m256i words = _mm256_setr_epi32(word_at(row), word_at(row + stride), word_at(row + 2 * stride), word_at(row + 3 * stride),
+                                      word_at(row + 4 * stride), word_at(row + 5 * stride), word_at(row + 6 * stride), word_at(row + 7 * stride));
     const __m256i even_odd = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
     words = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(words, even_odd), 0xd8);
     *d = _mm256_cvtph_ps(_mm256_castsi256_si128(words));
     *m = type == DTYPE_Q4_1 ? _mm256_cvtph_ps(_mm256_extracti128_si256(words, 1)) : _mm256_set1_ps(-0.0f);
 }
 
-INLINE size_t block_bytes(const DType type) { return type == DTYPE_Q8_0 ? 34 : type == DTYPE_Q4_0 ? 18 : 20; }
+INLINE size_t block_bytes(DType type) { return type == DTYPE_Q8_0 ? 34 : type == DTYPE_Q4_0 ? 18 : 20; }
 
-INLINE void block_load(Block *block, const uint8_t *const row[GEMM_NR], size_t at, const DType type) {
+INLINE void block_read(Block *block, const Rows *rows, size_t at, const DType type) {
+    uint8_t copy[GEMM_NR * 34];
+    size_t stride;
+    const uint8_t *row = rows_view(rows, at, block_bytes(type), copy, block_bytes(type), &stride);
     __m256i y[8];
     __m256i *quant = (__m256i *)(void *)block->quant;
-    scales_load(&block->d_low, &block->m_low, row, at, type);
-    scales_load(&block->d_high, &block->m_high, row + 8, at, type);
+    rows_prefetch(rows, at);
+    scales_load(&block->d_low, &block->m_low, row, stride, type);
+    scales_load(&block->d_high, &block->m_high, row + 8 * stride, stride, type);
     if (type == DTYPE_Q8_0) {
         UNROLL for (int half = 0; half < 2; half++) {
-            transpose_bytes(y, row, at + 2 + (size_t)half * 16);
+            transpose_bytes(y, row + 2 + half * 16, stride);
             UNROLL for (int i = 0; i < 8; i++) _mm256_storeu_si256(quant + half * 8 + i, y[i]);
         }
         return;
     }
     // A byte of a 4-bit type carries element i in its low and i + 16 in its high half.
     const __m256i mask = _mm256_set1_epi8(15), zero_point = _mm256_set1_epi8(type == DTYPE_Q4_0 ? 8 : 0);
-    transpose_bytes(y, row, at + (type == DTYPE_Q4_0 ? 2 : 4));
+    transpose_bytes(y, row + (type == DTYPE_Q4_0 ? 2 : 4), stride);
     UNROLL for (int i = 0; i < 8; i++) {
         __m256i low = _mm256_and_si256(y[i], mask), high = _mm256_and_si256(_mm256_srli_epi16(y[i], 4), mask);
-        _mm256_storeu_si256(quant + i, _mm256_sub_epi8(low, zero_point));
-        _mm256_storeu_si256(quant + 8 + i, _mm256_sub_epi8(high, zero_point));
+        _mm256_storeu_si256(quant + i, type == DTYPE_Q4_0 ? _mm256_sub_epi8(low, zero_point) : low);
+        _mm256_storeu_si256(quant + 8 + i, type == DTYPE_Q4_0 ? _mm256_sub_epi8(high, zero_point) : high);
     }
+}
+
+static void block_load(Block *block, const Rows *rows, size_t at, DType type) {
+    if (type == DTYPE_Q8_0) block_read(block, rows, at, DTYPE_Q8_0);
+    else if (type == DTYPE_Q4_0) block_read(block, rows, at, DTYPE_Q4_0);
+    else block_read(block, rows, at, DTYPE_Q4_1);
 }
 
 // Element kk of 8 rows, expanded by its one rounding.
@@ -281,12 +311,12 @@ INLINE __m256 block_value(const int8_t *quant, __m256 d, __m256 m) {
     return _mm256_fmadd_ps(d, _mm256_cvtepi32_ps(whole), m);
 }
 
-INLINE void pack_quantised(float *panel, const uint8_t *const row[GEMM_NR], size_t k, const DType type) {
+static void pack_quantised(float *panel, const Rows *rows, size_t k, DType type) {
     Block block;
     for (size_t done = 0, at = 0; done < k; done += BLOCK, at += block_bytes(type), panel += BLOCK * GEMM_NR) {
-        block_load(&block, row, at, type);
+        block_load(&block, rows, at, type);
         const __m256 d_low = block.d_low, d_high = block.d_high, m_low = block.m_low, m_high = block.m_high;
-        for (size_t kk = 0; kk < BLOCK; kk++) {
+        _Pragma("GCC unroll 4") for (size_t kk = 0; kk < BLOCK; kk++) {
             const int8_t *quant = block.quant + quant_at(kk);
             _mm256_storeu_ps(panel + kk * GEMM_NR, block_value(quant, d_low, m_low));
             _mm256_storeu_ps(panel + kk * GEMM_NR + 8, block_value(quant + 16, d_high, m_high));
@@ -294,52 +324,59 @@ INLINE void pack_quantised(float *panel, const uint8_t *const row[GEMM_NR], size
     }
 }
 
-INLINE void few_quantised(float *c, size_t ldc, const float *a, size_t lda, const uint8_t *const row[GEMM_NR], DType type, size_t k,
-                          bool proceed, const int mr) {
-    Block block;
+// ---- few rows of A: `panels` sets of 16 stored rows at a time, so that enough chains run side by side
+
+// Wide types wait for memory, not for chains: one panel is enough.
+INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed,
+                     const int mr) {
+    float part[BLOCK * GEMM_NR];
     Tile t;
     tile_start(&t, c, ldc, mr, proceed);
-    for (size_t done = 0, at = 0; done < k; done += BLOCK, at += block_bytes(type), a += BLOCK) {
-        if (type == DTYPE_Q8_0) block_load(&block, row, at, DTYPE_Q8_0);
-        else if (type == DTYPE_Q4_0) block_load(&block, row, at, DTYPE_Q4_0);
-        else block_load(&block, row, at, DTYPE_Q4_1);
-        for (size_t kk = 0; kk < BLOCK; kk++) {
-            const int8_t *quant = block.quant + quant_at(kk);
-            tile_link(&t, a + kk, lda, block_value(quant, block.d_low, block.m_low), block_value(quant + 16, block.d_high, block.m_high), mr);
-        }
+    for (size_t done = 0; done < k; done += BLOCK) {
+        size_t n = k - done < BLOCK ? k - done : BLOCK;
+        wide_panel(part, rows, done, n, type);
+        for (size_t kk = 0; kk < n; kk++)
+            tile_link(&t, a + done + kk, lda, _mm256_loadu_ps(part + kk * GEMM_NR), _mm256_loadu_ps(part + kk * GEMM_NR + 8), mr);
     }
     tile_store(&t, c, ldc, mr);
 }
 
+INLINE void few_quantised(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed,
+                          const int panels, const int mr) {
+    Block block[2];
+    Tile t[2];
+    UNROLL for (int p = 0; p < panels; p++) tile_start(&t[p], c + p * GEMM_NR, ldc, mr, proceed);
+    for (size_t done = 0, at = 0; done < k; done += BLOCK, at += block_bytes(type), a += BLOCK) {
+        UNROLL for (int p = 0; p < panels; p++) block_load(&block[p], &rows[p], at, type);
+        _Pragma("GCC unroll 2") for (size_t kk = 0; kk < BLOCK; kk++)
+            UNROLL for (int p = 0; p < panels; p++) {
+                const int8_t *quant = block[p].quant + quant_at(kk);
+                tile_link(&t[p], a + kk, lda, block_value(quant, block[p].d_low, block[p].m_low),
+                          block_value(quant + 16, block[p].d_high, block[p].m_high), mr);
+            }
+    }
+    UNROLL for (int p = 0; p < panels; p++) tile_store(&t[p], c + p * GEMM_NR, ldc, mr);
+}
+
 // ---- other types: expanded row by row, then transposed as fp32
 
-// `n` elements of 16 rows, beside each other for part_load.
-INLINE void expand_piece(float piece[GEMM_NR][PIECE], const uint8_t *row[GEMM_NR], const uint8_t *const at[GEMM_NR], DType type,
-                         size_t first, size_t n) {
-    for (int j = 0; j < GEMM_NR; j++) {
-        kernels.expand(piece[j], at[j], type, first, n);
-        row[j] = (const uint8_t *)piece[j];
-    }
-}
-
-static void pack_expanded(float *panel, const uint8_t *const row[GEMM_NR], DType type, size_t k) {
+static void pack_expanded(float *panel, const Rows *rows, DType type, size_t k) {
     float piece[GEMM_NR][PIECE];
-    const uint8_t *wide[GEMM_NR];
     for (size_t done = 0; done < k; done += PIECE) {
         size_t n = k - done < PIECE ? k - done : PIECE;
-        expand_piece(piece, wide, row, type, done, n);
-        pack_wide(panel + done * GEMM_NR, wide, n, DTYPE_F32);
+        for (int j = 0; j < rows->present; j++) kernels.expand(piece[j], rows->base + (size_t)j * rows->stride, type, done, n);
+        Rows wide = {(const uint8_t *)piece, sizeof piece[0], rows->present, 0};
+        pack_wide(panel + done * GEMM_NR, &wide, n, DTYPE_F32);
     }
 }
 
-static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const uint8_t *const row[GEMM_NR], DType type, size_t k,
-                         bool proceed, int mr) {
+static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed, int mr) {
     float panel[PIECE * GEMM_NR], packed[PIECE * GEMM_MR];
     for (size_t done = 0; done < k; done += PIECE) {
         size_t n = k - done < PIECE ? k - done : PIECE;
-        const uint8_t *rest[GEMM_NR];
-        for (int j = 0; j < GEMM_NR; j++) rest[j] = row[j] + dtype_bytes(type, done);
-        pack_expanded(panel, rest, type, n);
+        Rows rest = *rows;
+        rest.base += dtype_bytes(type, done);
+        pack_expanded(panel, &rest, type, n);
         pack_a(packed, a + done, lda, 1, n, mr);
         gemm_tile(c, ldc, packed, panel, n, mr, GEMM_NR, proceed || done > 0);
     }
@@ -347,37 +384,48 @@ static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const
 
 // ---- the table's entries
 
-static void pack_rows(float *panel, const void *rows, DType type, size_t stride, size_t first, size_t k, int nr) {
-    const uint8_t *row[GEMM_NR];
-    row_pointers(row, rows, stride, dtype_bytes(type, first), nr);
+static void pack_rows(float *panel, const void *stored, DType type, size_t stride, size_t first, size_t k, int nr) {
+    Rows rows = rows_at(stored, stride, dtype_bytes(type, first), nr);
     switch (type) {
-    case DTYPE_F32: pack_wide(panel, row, k, DTYPE_F32); break;
-    case DTYPE_F16: pack_wide(panel, row, k, DTYPE_F16); break;
-    case DTYPE_BF16: pack_wide(panel, row, k, DTYPE_BF16); break;
-    case DTYPE_Q8_0: pack_quantised(panel, row, k, DTYPE_Q8_0); break;
-    case DTYPE_Q4_0: pack_quantised(panel, row, k, DTYPE_Q4_0); break;
-    case DTYPE_Q4_1: pack_quantised(panel, row, k, DTYPE_Q4_1); break;
-    default: pack_expanded(panel, row, type, k);
+    case DTYPE_F32: case DTYPE_F16: case DTYPE_BF16: pack_wide(panel, &rows, k, type); break;
+    case DTYPE_Q8_0: case DTYPE_Q4_0: case DTYPE_Q4_1: pack_quantised(panel, &rows, k, type); break;
+    default: pack_expanded(panel, &rows, type, k);
     }
+    // Missing rows read as zero bytes, which are not the number zero in every type.
     for (size_t kk = 0; nr < GEMM_NR && kk < k; kk++)
         for (int j = nr; j < GEMM_NR; j++) panel[kk * GEMM_NR + (size_t)j] = 0.0f;
 }
 
-static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
-                     int mr, int nr, bool proceed) {
-    // At the right border a full-width buffer takes the place of C.
-    float whole[GEMM_MR * GEMM_NR] = {0};
-    float *out = nr < GEMM_NR ? whole : c;
-    size_t ld = nr < GEMM_NR ? GEMM_NR : ldc;
-    if (nr < GEMM_NR && proceed) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
-    const uint8_t *row[GEMM_NR];
-    row_pointers(row, rows, stride, 0, nr);
-    switch (type) {
-    case DTYPE_F32: case DTYPE_F16: case DTYPE_BF16: WITH_ROWS(mr, few_wide, out, ld, a, lda, row, type, k, proceed) break;
-    case DTYPE_Q8_0: case DTYPE_Q4_0: case DTYPE_Q4_1: WITH_ROWS(mr, few_quantised, out, ld, a, lda, row, type, k, proceed) break;
-    default: few_expanded(out, ld, a, lda, row, type, k, proceed, mr);
+static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const void *stored, DType type, size_t stride, size_t k,
+                     int mr, int n, bool proceed) {
+    bool wide = type == DTYPE_F32 || type == DTYPE_F16 || type == DTYPE_BF16;
+    bool quantised = type == DTYPE_Q8_0 || type == DTYPE_Q4_0 || type == DTYPE_Q4_1;
+    for (int j = 0, nr; j < n; j += nr) {
+        const uint8_t *from = (const uint8_t *)stored + (size_t)j * stride;
+        Rows rows[2] = {rows_at(from, stride, 0, n - j)};
+        // Up to 3 rows of A take 32 columns at once.
+        if (mr <= 3 && n - j >= 2 * GEMM_NR && quantised) {
+            nr = 2 * GEMM_NR;
+            rows[1] = rows_at(from + GEMM_NR * stride, stride, 0, GEMM_NR);
+            rows[0].ahead *= 2;
+            rows[1].ahead *= 2;
+            WITH_FEW(mr, few_quantised, c + j, ldc, a, lda, rows, type, k, proceed, 2)
+            continue;
+        }
+        // At the right border a full-width buffer takes the place of C.
+        nr = n - j < GEMM_NR ? n - j : GEMM_NR;
+        float whole[GEMM_MR * GEMM_NR];
+        float *out = nr < GEMM_NR ? whole : c + j;
+        size_t ld = nr < GEMM_NR ? GEMM_NR : ldc;
+        if (nr < GEMM_NR) {
+            memset(whole, 0, sizeof whole);
+            if (proceed) copy_part(whole, GEMM_NR, c + j, ldc, mr, nr);
+        }
+        if (wide) { WITH_ROWS(mr, few_wide, out, ld, a, lda, rows, type, k, proceed) }
+        else if (quantised) { WITH_ROWS(mr, few_quantised, out, ld, a, lda, rows, type, k, proceed, 1) }
+        else few_expanded(out, ld, a, lda, rows, type, k, proceed, mr);
+        if (nr < GEMM_NR) copy_part(c + j, ldc, whole, GEMM_NR, mr, nr);
     }
-    if (nr < GEMM_NR) copy_part(c, ldc, whole, GEMM_NR, mr, nr);
 }
 
 void avx2_gemm_install(Kernels *table) {

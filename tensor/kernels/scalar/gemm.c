@@ -31,17 +31,17 @@ static void pack_rows(float *panel, const void *rows, DType type, size_t stride,
 }
 
 static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
-                     int mr, int nr, bool proceed) {
+                     int mr, int n, bool proceed) {
     float piece[PIECE];
-    for (int j = 0; j < nr; j++) {
+    for (int j = 0; j < n; j++) {
         for (int i = 0; i < mr; i++)
             if (!proceed) c[i * ldc + j] = 0.0f;
         // A piece of the row is expanded once and continues the chains of all mr elements.
         for (size_t done = 0; done < k; done += PIECE) {
-            size_t n = k - done < PIECE ? k - done : PIECE;
-            kernels.expand(piece, (const char *)rows + j * stride, type, done, n);
+            size_t some = k - done < PIECE ? k - done : PIECE;
+            kernels.expand(piece, (const char *)rows + j * stride, type, done, some);
             for (int i = 0; i < mr; i++)
-                for (size_t kk = 0; kk < n; kk++) c[i * ldc + j] = fmaf(a[i * lda + done + kk], piece[kk], c[i * ldc + j]);
+                for (size_t kk = 0; kk < some; kk++) c[i * ldc + j] = fmaf(a[i * lda + done + kk], piece[kk], c[i * ldc + j]);
         }
     }
 }
