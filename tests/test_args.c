@@ -36,7 +36,8 @@ static const OptionTable *const ONE[] = {&T_COMMON, &T_PPO, NULL}, *const REST[]
 static const OptionTable *const ALL[] = {&T_COMMON, &T_SIMULATE, &T_PPO, NULL};
 static const Verb VERB = {.name = "ppo", .usage = "rlcd ppo --out DIR", .summary = "Tunes.", .tables = ONE, .others = REST};
 static const Verb FILES = {.name = "data", .usage = "rlcd data FILE...", .summary = "Data.", .tables = ONE, .least = 1, .most = -1};
-static const Verb RUN = {.name = "run", .usage = "rlcd run RECIPE", .summary = "Runs.", .tables = ALL, .least = 1, .most = 1, .recipe = true};
+static const Verb RUN = {
+    .name = "run", .usage = "rlcd run RECIPE", .summary = "Runs.", .tables = ALL, .least = 1, .most = 1, .recipe = true};
 
 static Arena arena;
 static Error error;

@@ -55,6 +55,21 @@ START_TEST(test_round_trip) {
 }
 END_TEST
 
+// The example of docs/formats.md is a pair, and in the order that is written.
+START_TEST(test_documented) {
+    Text docs;
+    ck_ok(file_read(&docs, &arena, "docs/formats.md", 1 << 20, &error), error);
+    ptrdiff_t at = text_find(docs, TEXT("    {\"prompt\":\"\\n\\nHuman: Hi."));
+    ck_assert_int_gt(at, 0);
+    Text line = {docs.data + at + 4, strcspn(docs.data + at + 4, "\n")};
+    PairList list = read_all(file_of(text_copy(&arena, line).data), false);
+    Str s = str_make(&arena);
+    pair_write(&s, &list.pair[0]);
+    ck_assert(text_equal(str_text(&s), line));
+    ck_assert(list.pair[0].chosen_count == 2 && list.pair[0].tries_minus == 2 && list.pair[0].p_minus.size > 0);
+}
+END_TEST
+
 // Absent fields stay absent.
 START_TEST(test_bare_pair) {
     Pair pair = pair_make();
@@ -238,6 +253,7 @@ Suite *suite_pairs(void) {
     TCase *c = tcase_create("pairs");
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, test_round_trip);
+    tcase_add_test(c, test_documented);
     tcase_add_test(c, test_bare_pair);
     tcase_add_test(c, test_hh_forms);
     tcase_add_test(c, test_field_forms);

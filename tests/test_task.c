@@ -59,6 +59,23 @@ START_TEST(test_paper) {
 }
 END_TEST
 
+// The example of docs/formats.md is the helpful task.
+START_TEST(test_documented) {
+    Text docs;
+    Task task, helpful = read_task("helpful");
+    Str s = str_make(&arena);
+    ck_ok(file_read(&docs, &arena, "docs/formats.md", 1 << 20, &error), error);
+    ptrdiff_t at = text_find(docs, TEXT("    version: 1\n"));
+    ck_assert_int_gt(at, 0);
+    // Its lines are indented by four blanks.
+    for (const char *line = docs.data + at; strncmp(line, "    ", 4) == 0; line += strcspn(line, "\n") + 1)
+        str_append(&s, (Text){line + 4, strcspn(line, "\n") - 3});
+    ck_ok(task_parse(&task, &arena, str_text(&s), "docs", &error), error);
+    ck_assert(text_equal(task.name, helpful.name) && text_equal(task.plus[0], helpful.plus[0]) && text_equal(task.minus[0], helpful.minus[0]));
+    ck_assert(text_equal(task.affix_before, helpful.affix_before) && text_equal(task.instruction[0], helpful.instruction[0]));
+}
+END_TEST
+
 static void refuse(const char *source, Status status, const char *part) {
     Task task;
     ck_assert_msg(task_parse(&task, &arena, text_of(source), "t.yaml", &error) == status, "%s\n%s", source, error.text);
@@ -119,6 +136,7 @@ Suite *suite_task(void) {
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, test_shipped);
     tcase_add_test(c, test_paper);
+    tcase_add_test(c, test_documented);
     tcase_add_test(c, test_refusals);
     tcase_add_test(c, test_world_markers);
     tcase_add_test(c, test_find);
