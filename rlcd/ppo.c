@@ -202,7 +202,7 @@ static Status update(Ppo *ppo, const Rollout *rollouts, const int *order, int si
 
     Schedule schedule = c->schedule;
     schedule.total = (int64_t)c->steps * c->epochs * ((c->rollouts + c->minibatch - 1) / c->minibatch);
-    schedule.warmup = (int64_t)(c->warmup_share * (double)schedule.total + 0.999999);
+    schedule.warmup = (int64_t)(c->warmup_share * (double)schedule.total);
     float rate = schedule_rate(&schedule, ppo->updates);
     TRY(optimizer_step(&ppo->policy_optimizer, rate, &totals->policy_norm, error));
     TRY(optimizer_step(&ppo->value_optimizer, rate * c->value_rate, &totals->value_norm, error));

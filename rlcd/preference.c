@@ -170,7 +170,7 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
     int64_t per_epoch = (n + batch - 1) / batch, total = per_epoch * config->epochs;
     Schedule schedule = config->schedule;
     schedule.total = total;
-    schedule.warmup = (int64_t)(config->warmup_share * (double)total + 0.999999);
+    schedule.warmup = (int64_t)(config->warmup_share * (double)total);
     int *order = arena_alloc(session->run, (size_t)n * sizeof *order);
     uint32_t *work = arena_alloc(session->run, (size_t)n * sizeof *work);
     PairResult *results = arena_alloc(session->run, (size_t)batch * sizeof *results);
