@@ -71,9 +71,13 @@ static float element(const uint8_t *row, DType type, size_t i) {
     const DTypeInfo *info = dtype_info(type);
     const uint8_t *block = row + i / (size_t)info->block * (size_t)info->bytes;
     size_t at = i % 32;
-    unsigned head = block[0] | (unsigned)block[1] << 8, second = block[2] | (unsigned)block[3] << 8;
-    const uint8_t *packed = block + (type == DTYPE_Q4_0 ? 2 : 4);
-    int nibble = at < 16 ? packed[at % 16] & 15 : packed[at % 16] >> 4;
+    unsigned head = block[0] | (unsigned)block[1] << 8, second = 0;
+    int nibble = 0;
+    if (type == DTYPE_Q4_0 || type == DTYPE_Q4_1) {
+        const uint8_t *packed = block + info->bytes - 16;
+        second = block[2] | (unsigned)block[3] << 8;
+        nibble = at < 16 ? packed[at % 16] & 15 : packed[at % 16] >> 4;
+    }
     float x = 0;
     switch (type) {
     case DTYPE_F32:
