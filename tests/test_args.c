@@ -129,6 +129,7 @@ START_TEST(test_refusals) {
     REFUSE("--steps: expected a whole number", &VERB, "--out", "x", "--steps", "99999999999999999999");
     REFUSE("--memory: expected a size", &VERB, "--out", "x", "--memory", "24Q");
     REFUSE("--max-time: expected a time", &VERB, "--out", "x", "--max-time", "soon");
+    REFUSE("--max-time: expected a time", &VERB, "--out", "x", "--max-time", "99999999999h");
     REFUSE("--kl: expected clamp|k1|k2, found 'k'", &VERB, "--out", "x", "--kl", "k");
     REFUSE("--out: expected a path", &VERB, "--out=");
     REFUSE("--stop: the value is not valid UTF-8", &VERB, "--out", "x", "--stop", "\xff");

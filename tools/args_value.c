@@ -62,7 +62,9 @@ static Status set_text(ArgValue *v, Arena *arena, Text text, const char *place, 
         v->integer = (int64_t)bytes;
         break;
     case OPTION_DURATION:
-        if (!duration_parse(text, &v->number)) return refuse(error, place, "a time such as 3h30m or 90s", text);
+        // Up to about thirty years, in whole milliseconds: what is written reads back.
+        if (!duration_parse(text, &v->number) || v->number > 1e9) return refuse(error, place, "a time such as 3h30m or 90s", text);
+        v->number = (double)(int64_t)(v->number * 1000 + 0.5) / 1000;
         break;
     case OPTION_CHOICE:
         if (value_choice(o->choices, text) < 0) return refuse(error, place, o->choices, text);
