@@ -58,7 +58,7 @@ $(O)/tools/%.o: tools/%.c $(BUILD)/stamp.flags $(BUILD)/stamp.tools
 	$(COMPILE)
 $(O)/%.o: %.c $(BUILD)/stamp.flags
 	$(COMPILE)
-$(O)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2)
+$(O)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2) $(KERNEL_FLAGS)
 $(O)/tools/%.o: EXTRA = $(TOOL_FLAGS)
 $(O)/tests/%.o: EXTRA = -Wno-missing-prototypes $(CHECK_FLAGS) -I$(BUILD)/tests
 
@@ -135,7 +135,7 @@ FUZZ     := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.
 FUZZ_LIB := build/fuzz/lib/librlcd.a
 fuzz: $(FUZZ)
 $(FUZZ_LIB): FORCE
-	$(MAKE) CC=$(FUZZ_CC) BUILD=build/fuzz/lib CFLAGS="$(SPY) -fsanitize=fuzzer-no-link" $@
+	$(MAKE) CC=$(FUZZ_CC) BUILD=build/fuzz/lib CFLAGS="$(SPY) -fsanitize=fuzzer-no-link" KERNEL_FLAGS=-fno-sanitize=all $@
 build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	$(FUZZ_CC) -I. -D_GNU_SOURCE $(CONTRACT) $(SPY) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ_LIB) -lm -pthread
 

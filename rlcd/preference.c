@@ -139,8 +139,10 @@ static void log_step(Session *session, int64_t step, PairResult *results, int n,
         margin[i] = results[i].chosen - results[i].rejected;
         score[i] = results[i].chosen + results[i].rejected;
         right += margin[i] > 0;
-        low = fminf(low, fminf(results[i].chosen, results[i].rejected));
-        high = fmaxf(high, fmaxf(results[i].chosen, results[i].rejected));
+        float less = margin[i] > 0 ? results[i].rejected : results[i].chosen,
+              more = margin[i] > 0 ? results[i].chosen : results[i].rejected;
+        if (less < low) low = less;
+        if (more > high) high = more;
     }
     Metrics *m = session->metrics;
     metrics_begin(m, step, "preference");

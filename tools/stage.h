@@ -40,34 +40,52 @@ int tool_exit(Tool *tool, Status status, const Error *error);
 // The shared start of a verb: parse, --help, begin. Returns -1 to go on, else the exit code.
 int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *const *argv);
 
-// ---- stages; `dir` is the stage's run directory. `summary` (may be NULL) receives lines of the final table.
+// ---- stages; `dir` is the stage's run directory, `summary` (may be NULL) receives lines of the final table
 
+// Pairs from the prompts of section data.
 Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error);
+
+// The preference model from files of pairs.
 Status stage_preference(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
+
+// The policy against the preference model of the run directory `preference`.
 Status stage_ppo(Tool *tool, const char *dir, const char *preference, Str *summary, Error *error);
-// adapter, preference: run directories or NULL; pairs: files or n_pairs 0; prompts NULL: none. *missed: --require was not met.
+
+// adapter, preference: run directories or NULL; pairs: files or n_pairs 0; prompts NULL: none.
 typedef struct {
     const char *adapter, *preference, *prompts;
     const char *const *pairs;
     int n_pairs;
 } EvalInputs;
+
+// Preference accuracy and the comparison of base and tuned model; *missed: --require was not met.
 Status stage_eval(Tool *tool, const char *dir, const EvalInputs *inputs, Str *summary, bool *missed, Error *error);
 
-// ---- verbs (tools/cmd_*.c); each returns the exit code
+// ---- verbs; each takes what follows its name on the command line and returns the exit code
 
+// tools/cmd_simulate.c
 int cmd_simulate(int argc, const char *const *argv);
+// tools/cmd_preference.c
 int cmd_preference(int argc, const char *const *argv);
+// tools/cmd_ppo.c
 int cmd_ppo(int argc, const char *const *argv);
+// tools/cmd_eval.c
 int cmd_eval(int argc, const char *const *argv);
+// tools/cmd_generate.c
 int cmd_generate(int argc, const char *const *argv);
+// tools/cmd_run.c
 int cmd_run(int argc, const char *const *argv);
+// tools/cmd_trace.c
 int cmd_trace(int argc, const char *const *argv);
+// tools/cmd_tokenizer.c
 int cmd_tokenizer(int argc, const char *const *argv);
+// tools/cmd_inspect.c
 int cmd_inspect(int argc, const char *const *argv);
+// tools/cmd_bench.c
 int cmd_bench(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
-extern const Verb VERB_SIMULATE, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER, VERB_INSPECT,
-    VERB_BENCH;
+extern const Verb VERB_SIMULATE, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER,
+    VERB_INSPECT, VERB_BENCH;
 
 #endif
