@@ -153,6 +153,18 @@ static Status compare_models(Eval *e, const char *prompts_path, const Role *tune
     return OK;
 }
 
+// --require against the card of an evaluation that was finished before.
+static Status check_stored(Tool *tool, const char *dir, bool *missed, Error *error) {
+    const Json *card;
+    double difference, standard_error;
+    if (!args_has(tool->args, "eval.require")) return OK;
+    TRY(run_dir_card(&card, &tool->run, dir, error));
+    TRY(json_need_number(card, "difference", &difference, dir, error));
+    TRY(json_need_number(card, "difference_standard_error", &standard_error, dir, error));
+    *missed = !(standard_error > 0) || difference / standard_error < args_double(tool->args, "eval.require");
+    return OK;
+}
+
 Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summary, bool *missed, Error *error) {
     const Args *args = tool->args;
     RunDir run;
@@ -173,12 +185,9 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     TRY_DONE(run_dir_begin(&run, &finished, error));
     TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, (int)args_int(args, "eval.max_tokens"), error));
 
-    // A finished evaluation shows its stored table.
-    const char *table = path_join(&tool->text, dir, "table.txt");
-    if (finished && file_exists(table)) {
-        Text text;
-        TRY_DONE(file_read(&text, &tool->text, table, 1 << 24, error));
-        str_append(summary, text);
+    if (finished) {
+        TRY_DONE(run_dir_show(&run, summary, error));
+        status = check_stored(tool, dir, missed, error);
         goto done;
     }
     Str shown = str_make(&tool->text);
@@ -186,9 +195,7 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     Eval e = {tool, &session, &run, &shown, preference};
     if (in->n_pairs) TRY_DONE(accuracy_on_pairs(&e, in->pairs, in->n_pairs, error));
     if (in->prompts) TRY_DONE(compare_models(&e, in->prompts, tuned, missed, error));
-    TRY_DONE(file_write(table, shown.data, shown.size, error));
-    str_append(summary, str_text(&shown));
-    TRY_DONE(run_dir_finish(&run, error));
+    TRY_DONE(run_dir_finish(&run, &shown, summary, error));
 done:
     run_dir_close(&run);
     arena_reset(&tool->run);

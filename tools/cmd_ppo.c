@@ -111,6 +111,10 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
     TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_prompt + config.generate.max_new + 1, error));
     TRY_DONE(roles_load(&preference, tool, &run, "preference", "preference", preference_dir, &session, error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
+    if (finished) {
+        status = run_dir_show(&run, summary, error);
+        goto done;
+    }
     session.recipe_hash = run.recipe_hash;
     TRY_DONE(prompts_read(&prompts, &tool->run, prompts_path, &task, args_int(args, "data.first"), args_int(args, "data.limit"), error));
     TRY_DONE(rollout_prompts(&tokens, &prompts, &tool->base, config.max_prompt, &tool->run, &cut, error));
@@ -119,13 +123,13 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
     TRY_DONE(metrics_close(&metrics, error));
     TRY_DONE(last_metrics(&last, tool, dir, error));
     str_printf(&run.result, ",\"ppo\":{\"steps\":%d,\"prompts\":%d,\"cut\":%d}", config.steps, prompts.count, cut);
-    if (summary)
-        str_printf(summary,
-                   "ppo            %d steps of %d rollouts (%d prompts cut); last step: score %.3f, KL %.3f, length %.1f, first ratios not "
-                   "1: %.0f\n",
-                   config.steps, config.rollouts, cut, field(last, "objective/scores"), field(last, "objective/kl"),
-                   field(last, "completions/mean_length"), field(last, "ratio_mismatch"));
-    if (!finished) TRY_DONE(run_dir_finish(&run, error));
+    Str table = str_make(&tool->text);
+    str_printf(
+        &table,
+        "ppo            %d steps of %d rollouts (%d prompts cut); last step: score %.3f, KL %.3f, length %.1f, first ratios not 1: %.0f\n",
+        config.steps, config.rollouts, cut, field(last, "objective/scores"), field(last, "objective/kl"),
+        field(last, "completions/mean_length"), field(last, "ratio_mismatch"));
+    TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     if (metrics.open) metrics_close(&metrics, NULL);
     run_dir_close(&run);

@@ -54,6 +54,10 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
     for (int i = 0; i < n_files; i++) TRY_DONE(run_dir_input(&run, "pairs", files[i], error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
+    if (finished) {
+        status = run_dir_show(&run, summary, error);
+        goto done;
+    }
     TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
     int holdout = (int)args_int(args, "preference.holdout");
     if (holdout >= pairs.count) {
@@ -64,7 +68,6 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     TRY_DONE(preference_tokens(&tokens, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, &cut, error));
     int trained = pairs.count - holdout;
 
-    // A finished run is loaded by the same path: nothing is left to train.
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
     TRY_DONE(preference_train(&model, &tool->base, tokens, trained, &config, &session, error));
 
@@ -76,11 +79,11 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     MeasureInterval interval = measure_wilson(right, n, MEASURE_Z95);
     str_printf(&run.result, ",\"preference\":{\"pairs\":%d,\"cut\":%d,\"measured\":\"%s\",\"right\":%lld,\"of\":%d}", trained, cut,
                holdout ? "held out" : "trained", (long long)right, n);
-    if (summary)
-        str_printf(summary, "preference     %d pairs trained (%d prompts cut); accuracy on %d %s pairs %.1f %% [%.1f, %.1f]\n", trained,
-                   cut, n, holdout ? "held-out" : "trained", 100.0 * (double)right / n, 100 * interval.low, 100 * interval.high);
+    Str table = str_make(&tool->text);
+    str_printf(&table, "preference     %d pairs trained (%d prompts cut); accuracy on %d %s pairs %.1f %% [%.1f, %.1f]\n", trained, cut, n,
+               holdout ? "held-out" : "trained", 100.0 * (double)right / n, 100 * interval.low, 100 * interval.high);
     TRY_DONE(metrics_close(&metrics, error));
-    if (!finished) TRY_DONE(run_dir_finish(&run, error));
+    TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     if (metrics.open) metrics_close(&metrics, NULL);
     run_dir_close(&run);

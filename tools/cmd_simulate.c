@@ -30,19 +30,18 @@ static Status parse_shard(const char *text, SimulateConfig *config, Error *error
 }
 
 // Reasons and counts, for the table and the card.
-static void describe(const SimulateResult *r, Str *summary, Str *card) {
+static void describe(const SimulateResult *r, Str *table, Str *card) {
     str_printf(card, ",\"simulate\":{\"prompts\":%lld,\"kept\":%lld,\"dropped\":%lld,\"cut\":%lld,\"outcomes\":{", (long long)r->prompts,
                (long long)r->kept, (long long)r->dropped, (long long)r->cut);
     for (int i = 0; i < CLEAN_REASONS; i++)
         str_printf(card, "%s\"%s\":%lld", i ? "," : "", clean_reason_name((CleanReason)i), (long long)r->counts.count[i]);
     str_append(card, TEXT("}}"));
-    if (summary == NULL) return;
-    str_printf(summary, "pairs          %lld kept of %lld prompts, %lld dropped after %d draws, %lld prompts cut\n", (long long)r->kept,
+    str_printf(table, "pairs          %lld kept of %lld prompts, %lld dropped after %d draws, %lld prompts cut\n", (long long)r->kept,
                (long long)r->prompts, (long long)r->dropped, CLEAN_TRIES, (long long)r->cut);
-    str_append(summary, TEXT("draws          "));
+    str_append(table, TEXT("draws          "));
     for (int i = 0; i < CLEAN_REASONS; i++)
-        if (r->counts.count[i]) str_printf(summary, "%s %lld  ", clean_reason_name((CleanReason)i), (long long)r->counts.count[i]);
-    str_append(summary, TEXT("\n"));
+        if (r->counts.count[i]) str_printf(table, "%s %lld  ", clean_reason_name((CleanReason)i), (long long)r->counts.count[i]);
+    str_append(table, TEXT("\n"));
 }
 
 Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
@@ -77,7 +76,10 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
     TRY_DONE(run_dir_input(&run, "prompts", prompts_path, error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
 
-    // A finished stage is counted again from what it wrote, without sampling.
+    if (finished) {
+        status = run_dir_show(&run, summary, error);
+        goto done;
+    }
     Metrics metrics = {0};
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
     TRY_DONE(simulate_run(&result, &tool->base, &task, &prompts, &config, &session, error));
@@ -85,8 +87,9 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
         status = error_set(error, ERR_DATA, "%s: all %lld prompts were dropped: no pair was kept", prompts_path, (long long)result.prompts);
         goto done;
     }
-    describe(&result, summary, &run.result);
-    if (!finished) TRY_DONE(run_dir_finish(&run, error));
+    Str table = str_make(&tool->text);
+    describe(&result, &table, &run.result);
+    TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     run_dir_close(&run);
     arena_reset(&tool->run);

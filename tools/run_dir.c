@@ -181,7 +181,19 @@ Status run_dir_hash(const char *path, Arena *arena, char hex[65], Error *error) 
     return OK;
 }
 
-Status run_dir_finish(RunDir *run, Error *error) { return write_card(run, true, error); }
+Status run_dir_finish(RunDir *run, const Str *table, Str *summary, Error *error) {
+    TRY(file_write(path_join(run->arena, run->path, "table.txt"), table->data, table->size, error));
+    TRY(write_card(run, true, error));
+    if (summary) str_append(summary, str_text(table));
+    return OK;
+}
+
+Status run_dir_show(RunDir *run, Str *summary, Error *error) {
+    Text text;
+    TRY(file_read(&text, run->arena, path_join(run->arena, run->path, "table.txt"), CARD_LIMIT, error));
+    if (summary) str_append(summary, text);
+    return OK;
+}
 
 void run_dir_close(RunDir *run) {
     if (run->lock >= 0) lock_release(run->lock);

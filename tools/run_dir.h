@@ -39,8 +39,12 @@ Status run_dir_begin(RunDir *run, bool *finished, Error *error);
 // metrics.jsonl without its `t`.
 Status run_dir_hash(const char *path, Arena *arena, char hex[65], Error *error);
 
-// Writes the card with status "done", the golden hash, wall time and peak memory.
-Status run_dir_finish(RunDir *run, Error *error);
+// Writes DIR/table.txt (the stage's part of the final table), then the card with status "done", the golden hash, wall time and
+// peak memory. Appends the table to `summary` when that is not NULL.
+Status run_dir_finish(RunDir *run, const Str *table, Str *summary, Error *error);
+
+// Appends the stored table of a finished run to `summary` (may be NULL).
+Status run_dir_show(RunDir *run, Str *summary, Error *error);
 
 // Releases the lock; safe at any time.
 void run_dir_close(RunDir *run);
