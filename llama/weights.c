@@ -115,9 +115,7 @@ static Status fill_slots(Foreign *slots, const LlamaSource *source, const LlamaC
             if (slot == BEYOND)
                 return error_set(error, ERR_DATA, "%s: tensor '%.*s' is of a layer beyond the config's %d", f.path, SHOW(f.name),
                                  config->L);
-            if (slots[slot].data)
-                return error_set(error, ERR_DATA, "%s: tensor '%.*s' stands in two files, also in %s", f.path, SHOW(f.name),
-                                 slots[slot].path);
+            // Names are distinct: in a file by its reader, over shards by the index.
             slots[slot] = f;
         }
     }
