@@ -223,8 +223,8 @@ function gather(number, piece) {
     statement = statement " " piece
 }
 
-function check_source(file,   line, number, code, continued, i, words, count, part) {
-    depth = in_comment = in_function = has_comment = number = continued = 0
+function check_source(file,   line, number, counted, code, continued, i, words, count, part) {
+    depth = in_comment = in_function = has_comment = number = counted = continued = 0
     statement = ""
     while ((getline line < file) > 0) {
         number++
@@ -238,6 +238,7 @@ function check_source(file,   line, number, code, continued, i, words, count, pa
         check_include(file, number, line)
         if (trim(line) == "" && depth == 0) has_comment = 0
         code = code_of(line)
+        if (code ~ /[^ \t{}();,]/ && code !~ /^[ \t]*#[ \t]*(include|endif)/) counted++
         if (commented) has_comment = 1
         if (area_of(file) != "tests") check_calls(file, number, code)
         else if (file ~ /^tests\/test_[^\/]*\.c$/) {
@@ -253,24 +254,26 @@ function check_source(file,   line, number, code, continued, i, words, count, pa
     }
     close(file)
     if (depth != 0) fail(file, number, "braces do not balance")
-    count_lines(file, number)
+    count_lines(file, number, counted)
 }
 
 function check_other(file,   line, number) {
     number = 0
     while ((getline line < file) > 0) check_text(file, ++number, line)
     close(file)
-    if (file !~ /\.md$/) count_lines(file, number)
+    if (file !~ /\.md$/) count_lines(file, number, number)
 }
 
-function count_lines(file, number) {
+# The size of a file is all its lines. The sizes of the whole are counted lines: no blanks, comments, includes or lone brackets
+# (docs/decisions.md).
+function count_lines(file, number, counted) {
     files++
     if (generated[file]) return
     if (number > FILE_FAIL) fail(file, 1, number " lines, at most " FILE_FAIL)
     else if (number > FILE_WARN) warn(file, 1, number " lines, better " FILE_WARN)
     if (file ~ /^tests\//) return
-    whole += number
-    if (file ~ /^(tensor|nn|llama|rlcd)\//) core += number
+    whole += counted
+    if (file ~ /^(tensor|nn|llama|rlcd)\//) core += counted
 }
 
 # One header for each source file, and one place for each name.
@@ -317,9 +320,10 @@ END {
             fail(op_file[name], op_line[name], name "() is in no test that uses gradcheck")
     }
 
-    if (core > CORE_FAIL) fail("tensor nn llama rlcd", 1, core " lines together, at most " CORE_FAIL)
-    if (whole > WHOLE_FAIL) fail("the whole without tests and tables", 1, whole " lines, at most " WHOLE_FAIL)
-    printf "house: %d files, %d lines in tensor nn llama rlcd (at most %d), %d without tests (at most %d), %d warnings, %d errors\n",
-        files, core, CORE_FAIL, whole, WHOLE_FAIL, warnings, errors
+    if (core > CORE_FAIL) fail("tensor nn llama rlcd", 1, core " counted lines together, at most " CORE_FAIL)
+    if (whole > WHOLE_FAIL) fail("the whole without tests and tables", 1, whole " counted lines, at most " WHOLE_FAIL)
+    printf "house: %d files, %d counted lines in tensor nn llama rlcd (at most %d), %d without tests (at most %d),", files, core, CORE_FAIL,
+        whole, WHOLE_FAIL
+    printf " %d warnings, %d errors\n", warnings, errors
     exit errors > 0
 }'

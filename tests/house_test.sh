@@ -185,9 +185,9 @@ keeps 'norm_long() has 61 lines, better 60' '{ echo "int norm_long(int x) {"; re
 breaks 'nn/norm.c:6: error: norm_long() has 121 lines' '{ echo "int norm_long(int x) {"; repeat 119 "    x++;"; echo "}"; } >>nn/norm.c'
 breaks 'tests/test_ops.c:10: error: slow() has 122 lines' \
     '{ printf "START_TEST(slow)\n{\n"; repeat 119 "    x++;"; printf "}\nEND_TEST\n"; } >>tests/test_ops.c'
-breaks 'together, at most 12000' 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do repeat 890 "// more" >llama/wide$i.h; done'
+breaks 'together, at most 12000' 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do repeat 890 "int more;" >llama/wide$i.h; done'
 breaks 'the whole without tests and tables:1: error' \
-    'i=0; while [ $i -lt 32 ]; do i=$((i + 1)); repeat 890 "// more" >tools/wide$i.h; done'
+    'i=0; while [ $i -lt 32 ]; do i=$((i + 1)); repeat 890 "int more;" >tools/wide$i.h; done'
 keeps '0 warnings, 0 errors' 'repeat 1000 "4," >>llama/letters.inc'
 breaks 'line of 141 characters' 'repeat 47 abc | tr -d "\n" >>nn/norm.c'
 keeps '0 errors' 'printf "// %s\n" "$(repeat 68 éé | tr -d "\n")" >>nn/norm.c'

@@ -62,7 +62,7 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     if (quiet) return;
     bool part = strcmp(phase, "sampling") == 0 || strcmp(phase, "updating") == 0;
     double now = clock_seconds();
-    if (!part) {
+    if (!part || main_phase == NULL) {
         if (main_phase == NULL || strcmp(main_phase, phase) != 0) {
             phase_begun = now;
             phase_first = done;
@@ -77,13 +77,15 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     last_shown = now;
     shown_phase = phase;
 
-    // Time left from the rate since this phase began here; a part counts as half of a step, whatever it is.
+    // Time left from the rate since this phase began here; sampling is about three tenths of a PPO step, updating the rest.
     char left[32] = "", inner[64] = "";
-    double advanced = (double)(main_done - phase_first);
+    double share = part && total ? (double)done / (double)total : 0;
+    double within = !part ? 0 : strcmp(phase, "sampling") == 0 ? 0.3 * share : 0.3 + 0.7 * share;
+    double advanced = (double)(main_done - phase_first) + within;
     if (part && total) snprintf(inner, sizeof inner, ", %s %lld/%lld", phase, (long long)done, (long long)total);
     if (advanced > 0 && !ended) {
         char time[24];
-        print_time(time, sizeof time, (now - phase_begun) / advanced * (double)(main_total - main_done));
+        print_time(time, sizeof time, (now - phase_begun) / advanced * ((double)(main_total - main_done) - within));
         snprintf(left, sizeof left, ", %s left", time);
     }
     char spent[24];
