@@ -34,8 +34,10 @@ void console_begin(bool be_quiet, double max_seconds) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    // Failed writes to a pipe without a reader, and beyond a limit on file sizes, are told as errors.
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool console_stop_wanted(void) { return stop_signal != 0 || (limit > 0 && clock_seconds() - begun > limit); }
@@ -93,15 +95,16 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     const char *name = main_phase ? main_phase : phase;
     if (terminal && main_total) {
         int filled = (int)(20 * main_done / (main_total ? main_total : 1));
-        fprintf(stderr, "\r\033[K%-10s |%.*s%.*s| %lld/%lld, %s%s%s %s", name, filled, "####################", 20 - filled,
-                "....................", (long long)main_done, (long long)main_total, spent, left, inner, note);
+        fprintf(stderr, "\r\033[K%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", name, filled, "####################", 20 - filled,
+                "....................", (long long)main_done, (long long)main_total, spent, left, inner, note[0] ? " " : "", note);
         line_open = true;
         if (ended) {
             fputc('\n', stderr);
             line_open = false;
         }
     } else {
-        fprintf(stderr, "%s %lld/%lld, %s%s%s %s\n", name, (long long)main_done, (long long)main_total, spent, left, inner, note);
+        fprintf(stderr, "%s %lld/%lld, %s%s%s%s%s\n", name, (long long)main_done, (long long)main_total, spent, left, inner,
+                note[0] ? " " : "", note);
     }
     fflush(stderr);
 }

@@ -1,6 +1,9 @@
 // The program `rlcd`: chooses the verb. Everything a verb does is in tools/cmd_*.c.
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tensor/base/cpu.h"
 #include "tools/console.h"
@@ -37,22 +40,38 @@ static int unknown(const char *name) {
     return console_fail(&error);
 }
 
+// Ends a verb that only prints.
+static int printed(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    console_error("stdout: what was printed could not be written");
+    return 1;
+}
+
+// A standard stream that the caller closed is opened on nothing, so that no file of ours takes its number.
+static void open_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(1);
+}
+
 static int help(void) {
     printf("rlcd: aligns a language model without human labels (RLCD, arXiv 2307.12950)\n\n");
     for (int i = 0; i < ENTRY_COUNT; i++) printf("  %-11s %s\n", ENTRIES[i].verb->name, ENTRIES[i].verb->summary);
     printf("\nrlcd VERB --help shows a verb's options.\n");
-    return fflush(stdout) == 0 ? 0 : 1;
+    return printed();
 }
 
 static int version(void) {
     Cpu cpu = cpu_detect();
     printf("rlcd %s\nkernels: scalar%s%s\ncompiler: %s\nMPI: no\n", RLCD_VERSION, cpu.avx2 ? " avx2" : "", cpu.neon ? " neon" : "",
            __VERSION__);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return printed();
 }
 
 int main(int argc, char **argv) {
     const char *const *arguments = (const char *const *)argv;
+    open_streams();
+    // A reader that goes away is told like any other failed write.
+    signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         Error error;
         error_set(&error, ERR_USAGE, "expected a verb, found none: rlcd help lists them");
