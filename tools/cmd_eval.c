@@ -27,23 +27,49 @@ typedef struct {
     RunDir *run;
     Str *summary;
     const Role *preference;
+    PairTokens *pairs;
+    int n_pairs, cut_pairs;
+    Task task;
+    PromptTokens *prompts;
+    int n_prompts, cut_prompts;
+    int parts;  // what is measured: pairs, base, tuned model
 } Eval;
 
-static Status accuracy_on_pairs(Eval *e, const char *const *files, int n_files, Error *error) {
-    const Args *args = e->tool->args;
-    PairList pairs;
-    PairTokens *tokens;
-    int cut;
-    int64_t right, limit = args_int(args, "eval.pairs_limit");
-    TRY(pairs_read(&pairs, &e->tool->run, files, n_files, task_plain(), false, error));
-    if (limit >= 0 && pairs.count > limit) pairs.count = (int)limit;
-    TRY(preference_tokens(&tokens, &pairs, &e->tool->base, e->tool->tokenizer_hash, (int)args_int(args, "eval.max_tokens"), &e->tool->run,
-                          &cut, error));
-    TRY(preference_accuracy(&right, NULL, e->preference, tokens, pairs.count, e->session, error));
-    MeasureInterval interval = measure_wilson(right, pairs.count, MEASURE_Z95);
-    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d}", (long long)right, pairs.count, cut);
+// What is measured on, read and tokenised before the run directory is touched.
+static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
+    Tool *tool = e->tool;
+    const Args *args = tool->args;
+    Arena *arena = &tool->run;
+    int64_t limit;
+    if (in->n_pairs) {
+        PairList pairs;
+        TRY(tool_limit(&limit, args, "eval.pairs_limit", error));
+        TRY(pairs_read(&pairs, arena, in->pairs, in->n_pairs, task_plain(), false, error));
+        if (limit >= 0 && pairs.count > limit) pairs.count = (int)limit;
+        e->n_pairs = pairs.count;
+        TRY(preference_tokens(&e->pairs, &pairs, &tool->base, tool->tokenizer_hash, (int)args_int(args, "eval.max_tokens"), arena,
+                              &e->cut_pairs, error));
+    }
+    if (in->prompts) {
+        const char *path;
+        PromptList prompts;
+        TRY(task_find(&path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
+        TRY(task_read(&e->task, &tool->text, path, error));
+        TRY(prompts_read(&prompts, arena, in->prompts, &e->task, args_int(args, "eval.first"), args_int(args, "eval.limit"), error));
+        e->n_prompts = prompts.count;
+        TRY(rollout_prompts(&e->prompts, &prompts, &tool->base, (int)args_int(args, "eval.max_prompt"), arena, &e->cut_prompts, error));
+    }
+    return OK;
+}
+
+static Status accuracy_on_pairs(Eval *e, Error *error) {
+    int64_t right;
+    e->session->progress("eval", 0, e->parts, "");
+    TRY(preference_accuracy(&right, NULL, e->preference, e->pairs, e->n_pairs, e->session, error));
+    MeasureInterval interval = measure_wilson(right, e->n_pairs, MEASURE_Z95);
+    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d}", (long long)right, e->n_pairs, e->cut_pairs);
     str_printf(e->summary, "human pairs    accuracy %.1f %% [%.1f, %.1f] on %d pairs (%d prompts cut)\n",
-               100.0 * (double)right / pairs.count, 100 * interval.low, 100 * interval.high, pairs.count, cut);
+               100.0 * (double)right / e->n_pairs, 100 * interval.low, 100 * interval.high, e->n_pairs, e->cut_pairs);
     return OK;
 }
 
@@ -107,33 +133,26 @@ static void show_samples(Eval *e, const EvaluateResult *base, const EvaluateResu
     }
 }
 
-static Status compare_models(Eval *e, const char *prompts_path, const Role *tuned_role, bool *missed, Error *error) {
+static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Error *error) {
     const Args *args = e->tool->args;
-    Task task;
-    const char *task_path;
-    PromptList prompts;
-    PromptTokens *tokens;
-    int cut, max_prompt = (int)args_int(args, "eval.max_prompt");
-    TRY(task_find(&task_path, &e->tool->text, args_text(args, "data.task"), path_join(&e->tool->text, e->tool->share, "tasks"), error));
-    TRY(task_read(&task, &e->tool->text, task_path, error));
-    TRY(prompts_read(&prompts, &e->tool->run, prompts_path, &task, args_int(args, "eval.first"), args_int(args, "eval.limit"), error));
-    TRY(rollout_prompts(&tokens, &prompts, &e->tool->base, max_prompt, &e->tool->run, &cut, error));
     GenerateConfig generate = {
-        .sampler = sampler_default(), .stops = task.stop, .n_stops = task.stops, .slots = (int)args_int(args, "eval.batch")};
+        .sampler = sampler_default(), .stops = e->task.stop, .n_stops = e->task.stops, .slots = (int)args_int(args, "eval.batch")};
     generate.sampler.temperature = (float)args_double(args, "eval.temperature");
     generate.sampler.top_p = (float)args_double(args, "eval.top_p");
     generate.max_new = (int)args_int(args, "eval.max_new");
-    generate.capacity = max_prompt + generate.max_new;
+    generate.capacity = (int)args_int(args, "eval.max_prompt") + generate.max_new;
     TRY(llama_prepare(&e->tool->base.llama, &e->tool->model, generate.capacity + 1, error));
 
     EvaluateResult base, tuned;
     Role base_role = role_base(&e->tool->base);
-    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, tokens, prompts.count, &generate, e->session, error));
+    e->session->progress("eval", e->pairs != NULL, e->parts, "");
+    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, e->session, error));
+    e->session->progress("eval", (e->pairs != NULL) + 1, e->parts, "");
     if (tuned_role)
-        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, tokens, prompts.count, &generate, e->session, error));
+        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, e->session, error));
     TRY(write_replies(e, &base, tuned_role ? &tuned : NULL, error));
 
-    str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", prompts.count, cut, generate.max_new);
+    str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate.max_new);
     str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3\n"));
     describe(e, "base", &base);
     if (tuned_role == NULL) return OK;
@@ -174,8 +193,8 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     *missed = false;
     if (in->n_pairs == 0 && in->prompts == NULL) return error_set(error, ERR_USAGE, "eval: expected --pairs or --prompts, found neither");
     if (in->n_pairs && in->preference == NULL) return error_set(error, ERR_USAGE, "eval: --pairs needs --preference RUN");
-    Status status = run_dir_open(&run, &tool->text, dir, "eval", args, error);
-    TRY_DONE(status);
+    Status status;
+    run_dir_open(&run, &tool->text, dir, "eval", args);
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
     for (int i = 0; i < in->n_pairs; i++) TRY_DONE(run_dir_input(&run, "pairs", in->pairs[i], error));
     if (in->prompts) TRY_DONE(run_dir_input(&run, "prompts", in->prompts, error));
@@ -192,9 +211,13 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     }
     Str shown = str_make(&tool->text);
     str_append(&shown, TEXT(""));
-    Eval e = {tool, &session, &run, &shown, preference};
-    if (in->n_pairs) TRY_DONE(accuracy_on_pairs(&e, in->pairs, in->n_pairs, error));
-    if (in->prompts) TRY_DONE(compare_models(&e, in->prompts, tuned, missed, error));
+    Eval e = {.tool = tool, .session = &session, .run = &run, .summary = &shown, .preference = preference};
+    e.parts = (in->n_pairs > 0) + (in->prompts != NULL) + (in->prompts && tuned);
+    TRY_DONE(read_inputs(&e, in, error));
+    TRY_DONE(run_dir_start(&run, error));
+    if (in->n_pairs) TRY_DONE(accuracy_on_pairs(&e, error));
+    if (in->prompts) TRY_DONE(compare_models(&e, tuned, missed, error));
+    session.progress("eval", e.parts, e.parts, "");
     TRY_DONE(run_dir_finish(&run, &shown, summary, error));
 done:
     run_dir_close(&run);

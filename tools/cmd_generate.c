@@ -95,9 +95,11 @@ static Status read_prompt(Tool *tool, PromptTokens *prompt, Error *error) {
 
 static Status read_prompts(Tool *tool, PromptTokens **out, int *count, Error *error) {
     PromptList list;
+    int64_t limit;
     const Args *args = tool->args;
+    TRY(tool_limit(&limit, args, "generate.limit", error));
     TRY(prompts_read(&list, &tool->text, args_text(args, "generate.prompts"), task_plain(), args_int(args, "generate.first"),
-                     args_int(args, "generate.limit"), error));
+                     limit, error));
     *out = arena_alloc(&tool->text, (size_t)list.count * sizeof **out);
     *count = list.count;
     for (int i = 0; i < list.count; i++) {

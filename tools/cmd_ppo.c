@@ -94,8 +94,10 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
     const char *task_path, *prompts_path = args_text(args, "data.prompts");
     if (preference_dir == NULL) return error_set(error, ERR_USAGE, "ppo: expected --preference RUN, found none");
     if (prompts_path == NULL) return error_set(error, ERR_USAGE, "ppo: expected --prompts FILE, found none");
-    Status status = run_dir_open(&run, &tool->text, dir, "ppo", args, error);
-    TRY_DONE(status);
+    Status status;
+    int64_t limit;
+    TRY(tool_limit(&limit, args, "data.limit", error));
+    run_dir_open(&run, &tool->text, dir, "ppo", args);
     TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
     TRY_DONE(task_read(&task, &tool->text, task_path, error));
     TRY_DONE(read_config(args, &task, &config, error));
@@ -116,8 +118,9 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
         goto done;
     }
     session.recipe_hash = run.recipe_hash;
-    TRY_DONE(prompts_read(&prompts, &tool->run, prompts_path, &task, args_int(args, "data.first"), args_int(args, "data.limit"), error));
+    TRY_DONE(prompts_read(&prompts, &tool->run, prompts_path, &task, args_int(args, "data.first"), limit, error));
     TRY_DONE(rollout_prompts(&tokens, &prompts, &tool->base, config.max_prompt, &tool->run, &cut, error));
+    TRY_DONE(run_dir_start(&run, error));
 
     TRY_DONE(ppo_train(&policy, &tool->base, preference, tokens, prompts.count, &config, &session, error));
     TRY_DONE(metrics_close(&metrics, error));

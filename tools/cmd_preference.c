@@ -49,8 +49,8 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     Metrics metrics = {0};
     bool finished;
     int cut;
-    Status status = run_dir_open(&run, &tool->text, dir, "preference", args, error);
-    TRY_DONE(status);
+    Status status;
+    run_dir_open(&run, &tool->text, dir, "preference", args);
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
     for (int i = 0; i < n_files; i++) TRY_DONE(run_dir_input(&run, "pairs", files[i], error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
@@ -67,6 +67,7 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
     TRY_DONE(preference_tokens(&tokens, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, &cut, error));
     int trained = pairs.count - holdout;
+    TRY_DONE(run_dir_start(&run, error));
 
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
     TRY_DONE(preference_train(&model, &tool->base, tokens, trained, &config, &session, error));

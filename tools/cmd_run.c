@@ -48,7 +48,7 @@ static Args stage_args(const Args *all, const Verb *verb, Arena *arena) {
     return part;
 }
 
-static Status stages(Tool *tool, const Args *all, Str *summary, bool *missed, Error *error) {
+static Status stages(Tool *tool, Args *all, Str *summary, bool *missed, Error *error) {
     const char *out = args_text(all, "out");
     const char *simulate = path_join(&tool->text, out, "simulate"), *preference = path_join(&tool->text, out, "preference");
     const char *ppo = path_join(&tool->text, out, "ppo"), *eval = path_join(&tool->text, out, "eval");
@@ -57,6 +57,8 @@ static Status stages(Tool *tool, const Args *all, Str *summary, bool *missed, Er
     part = stage_args(all, &VERB_SIMULATE, &tool->text);
     tool->args = &part;
     TRY(stage_simulate(tool, simulate, summary, error));
+    // What --resume must asks for was there; the later stages may not have begun.
+    if (strcmp(args_text(all, "resume"), "must") == 0) TRY(args_set(all, &tool->text, "resume", TEXT("auto"), error));
 
     part = stage_args(all, &VERB_PREFERENCE, &tool->text);
     const char *pairs = path_join(&tool->text, simulate, "pairs.jsonl");

@@ -64,13 +64,13 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
     PromptList prompts;
     SimulateResult result = {0};
     bool finished;
+    Status status;
+    int64_t limit;
     const char *task_path, *prompts_path = args_text(args, "data.prompts");
-    Status status = run_dir_open(&run, &tool->text, dir, "simulate", args, error);
-    TRY_DONE(status);
+    TRY(tool_limit(&limit, args, "data.limit", error));
+    run_dir_open(&run, &tool->text, dir, "simulate", args);
     TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
     TRY_DONE(task_read(&task, &tool->text, task_path, error));
-    TRY_DONE(prompts_read(&prompts, &tool->run, prompts_path, &task, args_int(args, "data.first"), args_int(args, "data.limit"), error));
-    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_prompt + config.generate.max_new, error));
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
     TRY_DONE(run_dir_input(&run, "task", task_path, error));
     TRY_DONE(run_dir_input(&run, "prompts", prompts_path, error));
@@ -80,6 +80,9 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
         status = run_dir_show(&run, summary, error);
         goto done;
     }
+    TRY_DONE(prompts_read(&prompts, &tool->run, prompts_path, &task, args_int(args, "data.first"), limit, error));
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_prompt + config.generate.max_new, error));
+    TRY_DONE(run_dir_start(&run, error));
     Metrics metrics = {0};
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
     TRY_DONE(simulate_run(&result, &tool->base, &task, &prompts, &config, &session, error));

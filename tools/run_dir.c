@@ -11,12 +11,9 @@
 
 enum { CARD_LIMIT = 16 << 20 };
 
-Status run_dir_open(RunDir *run, Arena *arena, const char *path, const char *verb, const Args *args, Error *error) {
+void run_dir_open(RunDir *run, Arena *arena, const char *path, const char *verb, const Args *args) {
     *run =
         (RunDir){.arena = arena, .path = path, .verb = verb, .args = args, .lock = -1, .start = clock_seconds(), .result = str_make(arena)};
-    TRY(directory_make(path, error));
-    TRY(lock_take(&run->lock, path, error));
-    return OK;
 }
 
 void run_dir_input_hash(RunDir *run, const char *name, const char *path, const char *sha256) {
@@ -82,6 +79,8 @@ Status run_dir_card(const Json **card, Arena *arena, const char *path, Error *er
 // Reads the recipe hash and the state of a card that is there.
 static Status compare_card(RunDir *run, bool *finished, Error *error) {
     const char *file = path_join(run->arena, run->path, "run.json");
+    bool must = strcmp(args_text(run->args, "resume"), "must") == 0;
+    if (!file_exists(file) && must) return error_set(error, ERR_DATA, "%s: expected a run to resume, found none", run->path);
     if (!file_exists(file)) return OK;
     Text text, state, hash;
     const Json *card;
@@ -115,8 +114,15 @@ Status run_dir_begin(RunDir *run, bool *finished, Error *error) {
     sha256_hex(digest, run->recipe_hash);
 
     *finished = false;
-    TRY(compare_card(run, finished, error));
-    if (*finished) return OK;
+    return compare_card(run, finished, error);
+}
+
+Status run_dir_start(RunDir *run, Error *error) {
+    bool finished = false;
+    TRY(directory_make(run->path, error));
+    TRY(lock_take(&run->lock, run->path, error));
+    // Another process may have begun since the card was looked at.
+    TRY(compare_card(run, &finished, error));
     return write_card(run, false, error);
 }
 

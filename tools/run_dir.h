@@ -24,16 +24,21 @@ typedef struct {
     Str result;  // further members of the card, each begun with a comma
 } RunDir;
 
-// Makes and locks the directory. ERR_BUSY when another process has it.
-Status run_dir_open(RunDir *run, Arena *arena, const char *path, const char *verb, const Args *args, Error *error);
+// Names the directory.
+void run_dir_open(RunDir *run, Arena *arena, const char *path, const char *verb, const Args *args);
 
 // Notes an input file (or directory's hash) for the card and the recipe's hash.
 Status run_dir_input(RunDir *run, const char *name, const char *path, Error *error);
 void run_dir_input_hash(RunDir *run, const char *name, const char *path, const char *sha256);
 
-// Forms the recipe's hash; after the inputs, before the work. Compares with a card that is there: a finished run with the same
-// hash gives *finished; another hash is ERR_DATA (a run directory belongs to one recipe). Writes run.json with status "running".
+// Forms the recipe's hash; after the inputs were noted. Compares with a card that is there: a finished run with the same hash
+// gives *finished; another hash is ERR_DATA (a run directory belongs to one recipe), no card under --resume must too. Writes
+// nothing, so that inputs which turn out to be useless leave no trace.
 Status run_dir_begin(RunDir *run, bool *finished, Error *error);
+
+// Makes and locks the directory and writes run.json with status "running"; after the inputs were read, before the work. ERR_BUSY
+// when another process works there.
+Status run_dir_start(RunDir *run, Error *error);
 
 // The golden hash: SHA-256 over the newest checkpoint's safetensors and the directory's JSON Lines files in name order,
 // metrics.jsonl without its `t`.

@@ -118,6 +118,11 @@ Text tool_unescape(Arena *arena, Text text) {
     return str_text(&s);
 }
 
+Status tool_limit(int64_t *limit, const Args *args, const char *key, Error *error) {
+    *limit = args_int(args, key);
+    return *limit ? OK : error_set(error, ERR_USAGE, "%s: expected -1 for all rows, or at least 1, found 0", key);
+}
+
 int tool_exit(Tool *tool, Status status, const Error *error) {
     console_clear();
     int code = 0;

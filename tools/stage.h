@@ -34,6 +34,9 @@ Session tool_session(Tool *tool, Metrics *metrics, const char *dir, const char *
 // "a\nb" written with a backslash becomes a line break.
 Text tool_unescape(Arena *arena, Text text);
 
+// A number of rows: -1 for all, or at least 1. ERR_USAGE for 0.
+Status tool_limit(int64_t *limit, const Args *args, const char *key, Error *error);
+
 // A verb's end: prints the sentence of a failure and gives the exit code.
 int tool_exit(Tool *tool, Status status, const Error *error);
 
