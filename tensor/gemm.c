@@ -4,7 +4,8 @@
 //
 //     packed A, per block of depth: [panel 0: depth x 6][panel 1] ...      B panels of a task: [panel 0: depth x 16][panel 1] ...
 //
-// A B panel (20 KiB) stays in L1 while the rows pass, ROW_PANELS A panels stay in L2 while the B panels pass.
+// A B panel (20 KiB) stays in L1 while a chunk of rows passes, a chunk's A panels and its part of C (150 and 60 KiB) stay in L2
+// while the B panels pass. The next chunk of rows finds the B panels packed.
 #include "tensor/gemm.h"
 
 #include <string.h>
@@ -17,9 +18,13 @@ enum {
     DEPTH_UNIT = 32,      // blocks are multiples of it: the quantised types' block (a longer one takes its place)
     LONGEST_BLOCK = 256,  // elements of the longest quantised block there is
     GROUP = 8,            // most B panels of a task
-    ROW_PANELS = 20,      // A panels that stay in L2
+    BLOCKS = 4,           // most blocks of depth in a piece of many rows: a task's B panels then fit 640 KiB
+    ROW_PANELS = 20,      // A panels of a chunk
     PIECE_ROWS = 768,     // most rows of a piece
     LIMIT = 1 << 20,      // elements of a packed piece of A, and of the scratch that holds cut chains
+    A_STRIP = 8,          // A panels that one task packs
+    A_RUN = 16,           // depths of a strip packed at a time when A is stored transposed
+    AHEAD = 8,            // stored rows of B that are asked for before they are packed
     SMALL = 1 << 13,      // elements that one thread packs sooner than others are asked
     GRAIN = 4             // tasks a thread, about: enough to even out, few enough to be worth asking
 };
@@ -59,17 +64,23 @@ static int deal(int n, int parts, int i) { return (int)((int64_t)n * i / parts);
 
 // ---- packing
 
-// Packs one A panel for all blocks of the piece's depth.
+// Packs A_STRIP panels for all blocks of the piece's depth.
 static void pack_a_task(void *context, int task, int thread) {
     (void)thread;
     const Piece *piece = context;
     const Product *p = piece->p;
-    int row = deal(piece->m, piece->panels, task), rows = deal(piece->m, piece->panels, task + 1) - row;
+    int panel0 = task * A_STRIP, panel1 = min_int(panel0 + A_STRIP, piece->panels);
+    // Where A is stored transposed, a line of memory crosses panels: short runs of depth use it up while it is near.
+    int run = p->a_row == 1 ? A_RUN : piece->depth;
     for (int kb = 0; kb < piece->k; kb += piece->depth) {
         int depth = min_int(piece->depth, piece->k - kb);
-        float *panel = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * task) * GEMM_MR;
-        const float *a = p->A + (size_t)(piece->m0 + row) * p->a_row + (size_t)(piece->k0 + kb) * p->a_k;
-        kernels.pack_a(panel, a, p->a_row, p->a_k, (size_t)depth, rows);
+        for (int kk = 0; kk < depth; kk += run)
+            for (int i = panel0; i < panel1; i++) {
+                int row = deal(piece->m, piece->panels, i), rows = deal(piece->m, piece->panels, i + 1) - row;
+                float *panel = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * i + (size_t)kk) * GEMM_MR;
+                const float *a = p->A + (size_t)(piece->m0 + row) * p->a_row + (size_t)(piece->k0 + kb + kk) * p->a_k;
+                kernels.pack_a(panel, a, p->a_row, p->a_k, (size_t)min_int(run, depth - kk), rows);
+            }
     }
 }
 
@@ -77,10 +88,14 @@ static void pack_a_task(void *context, int task, int thread) {
 static void pack_along(float *panels, const Product *p, int column, int n, int k, int depth) {
     float expanded[GROUP * GEMM_NR + 2 * LONGEST_BLOCK];
     // Whole blocks around the columns are expanded.
-    int block = dtype_info(p->type)->block, start = column / block * block, end = round_up(column + n, block);
+    const DTypeInfo *info = dtype_info(p->type);
+    int block = info->block, start = column / block * block, end = round_up(column + n, block);
     for (int kk = 0; kk < depth; kk++) {
         const char *stored = p->B + (size_t)(k + kk) * p->b_stride;
         const float *row = (const float *)(const void *)stored + column;
+        // Rows lie pages apart, where the processor does not look ahead by itself.
+        for (int line = 0; line < (end - start) / block * info->bytes; line += 64)
+            __builtin_prefetch((const void *)((uintptr_t)stored + AHEAD * p->b_stride + (size_t)(start / block * info->bytes + line)));
         if (p->type != DTYPE_F32) {
             kernels.expand(expanded, stored, p->type, (size_t)start, (size_t)(end - start));
             row = expanded + (column - start);
@@ -117,6 +132,8 @@ static void multiply_tile(const Piece *piece, const float *a, const float *b, in
         return;
     }
     float *chain = piece->chain + (size_t)row * piece->ld_chain + (size_t)column;
+    // The next tile lies below; its rows are far apart and would be waited for.
+    for (int i = 0; i < GEMM_MR; i++) __builtin_prefetch(chain + (size_t)(mr + i) * piece->ld_chain, 1);
     kernels.gemm_tile(chain, piece->ld_chain, a, b, (size_t)depth, mr, nr, !first || p->mode == GEMM_PROCEED);
     if (p->mode == GEMM_ADD && last) add_tile(c, p->ldc, chain, piece->ld_chain, mr, nr);
 }
@@ -130,25 +147,30 @@ static void multiply_task(void *context, int task, int thread) {
     int column = task / piece->splits * piece->group * GEMM_NR, split = task % piece->splits;
     int columns = min_int(piece->group * GEMM_NR, piece->n - column);
     int panel0 = deal(piece->panels, piece->splits, split), panel1 = deal(piece->panels, piece->splits, split + 1);
-    float *b = arena_alloc(scratch, (size_t)piece->group * GEMM_NR * (size_t)piece->depth * sizeof(float));
+    // The panels of all blocks are kept when several chunks of rows pass over them.
+    bool keep = panel1 - panel0 > ROW_PANELS;
+    float *b = arena_alloc(scratch, (size_t)(keep ? piece->k : piece->depth) * (size_t)(piece->group * GEMM_NR) * sizeof(float));
 
-    for (int kb = 0; kb < piece->k; kb += piece->depth) {
-        int depth = min_int(piece->depth, piece->k - kb);
-        if (!p->b_by_columns) pack_along(b, p, piece->n0 + column, columns, piece->k0 + kb, depth);
-        for (int start = panel0; start < panel1; start += ROW_PANELS)
+    for (int start = panel0; start < panel1; start += ROW_PANELS) {
+        int end = min_int(start + ROW_PANELS, panel1);
+        for (int kb = 0; kb < piece->k; kb += piece->depth) {
+            int depth = min_int(piece->depth, piece->k - kb);
+            float *panels = b + (keep ? (size_t)kb * (size_t)(piece->group * GEMM_NR) : 0);
+            if (start == panel0 && !p->b_by_columns) pack_along(panels, p, piece->n0 + column, columns, piece->k0 + kb, depth);
             for (int j = 0; j < columns; j += GEMM_NR) {
-                float *panel = b + (size_t)j * depth;
+                float *panel = panels + (size_t)j * depth;
                 int nr = min_int(GEMM_NR, columns - j);
                 // Transposed just before its first use, a panel is still in L1.
-                if (p->b_by_columns && start == panel0)
+                if (start == panel0 && p->b_by_columns)
                     kernels.pack_rows(panel, p->B + (size_t)(piece->n0 + column + j) * p->b_stride, p->type, p->b_stride,
                                       (size_t)(piece->k0 + kb), (size_t)depth, nr);
-                for (int i = start; i < min_int(start + ROW_PANELS, panel1); i++) {
+                for (int i = start; i < end; i++) {
                     int row = deal(piece->m, piece->panels, i), mr = deal(piece->m, piece->panels, i + 1) - row;
                     const float *a = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * i) * GEMM_MR;
                     multiply_tile(piece, a, panel, row, mr, column + j, nr, kb, depth);
                 }
             }
+        }
     }
     arena_release(scratch, mark);
 }
@@ -176,10 +198,11 @@ static void plan_tasks(Piece *piece) {
 static void run_piece(Piece *piece) {
     plan_tasks(piece);
     // A few rows are packed before the others could have come.
+    int strips = pieces(piece->panels, A_STRIP);
     if ((int64_t)piece->m * piece->k < SMALL)
-        for (int i = 0; i < piece->panels; i++) pack_a_task(piece, i, 0);
+        for (int i = 0; i < strips; i++) pack_a_task(piece, i, 0);
     else
-        pool_run(piece->panels, pack_a_task, piece);
+        pool_run(strips, pack_a_task, piece);
     pool_run(piece->groups * piece->splits, multiply_task, piece);
 }
 
@@ -187,6 +210,12 @@ static int piece_rows(int M) { return pieces(M, pieces(M, PIECE_ROWS)); }
 
 // Columns of a piece: all, unless scratch must hold the chains of GEMM_ADD.
 static int piece_columns(int m, int N) { return min_int(N, LIMIT / m / 256 * 256); }
+
+// Depth of a piece, a multiple of a block's.
+static int piece_depth(int panels, int depth) {
+    int k = LIMIT / (panels * GEMM_MR) / depth * depth;
+    return panels > ROW_PANELS && k > BLOCKS * depth ? BLOCKS * depth : k;
+}
 
 static bool needs_chain(GemmMode mode, int K, int depth) { return mode == GEMM_ADD && K > depth; }
 
@@ -199,9 +228,7 @@ static void product_task(void *context, int task, int thread) {
     int depth = block_depth(p->K, p->type), m = piece_rows(p->M);
     bool own_chain = needs_chain(p->mode, p->K, depth);
     int n = own_chain ? piece_columns(m, p->N) : p->N;
-    int k = min_int(p->K, LIMIT / round_up(m, GEMM_MR) / depth * depth);
-    if (k == 0) k = depth;
-    int panels = pieces(m, GEMM_MR);
+    int panels = pieces(m, GEMM_MR), k = min_int(p->K, piece_depth(panels, depth));
     float *packed = arena_alloc(scratch, (size_t)panels * GEMM_MR * (size_t)k * sizeof(float));
     float *chain = own_chain ? arena_alloc(scratch, (size_t)m * (size_t)n * sizeof(float)) : NULL;
 
@@ -297,10 +324,10 @@ void gemm_tn(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, co
 
 size_t gemm_scratch_bytes(int M, int N, int K) {
     if (M <= 0 || N <= 0 || K <= 0) return 0;
-    // The costliest case: cut chains of GEMM_ADD, a type with long blocks, a full group of B panels.
-    int m = piece_rows(M), rows = round_up(m, GEMM_MR);
-    size_t depth = (size_t)min_int(round_up(K, DEPTH_UNIT), DEPTH);
-    size_t k = (size_t)LIMIT / (size_t)rows > (size_t)K ? (size_t)K : (size_t)LIMIT / (size_t)rows;
-    size_t floats = (size_t)rows * (k > depth ? k : depth) + (size_t)m * (size_t)piece_columns(m, N) + GROUP * GEMM_NR * depth;
-    return floats * sizeof(float) + 3 * 64;
+    // The costliest case: cut chains of GEMM_ADD, the deepest blocks, a full group of B panels.
+    int m = piece_rows(M), panels = pieces(m, GEMM_MR), depth = min_int(round_up(K, DEPTH_UNIT), DEPTH);
+    size_t a = (size_t)panels * GEMM_MR * (size_t)min_int(K, LIMIT / (panels * GEMM_MR));
+    size_t b = (size_t)GROUP * GEMM_NR * (size_t)(panels > ROW_PANELS ? min_int(K, BLOCKS * depth) : depth);
+    size_t chain = (size_t)m * (size_t)piece_columns(m, N);
+    return (a + b + chain) * sizeof(float) + 3 * 64;
 }
