@@ -31,6 +31,8 @@ static Tensor *cached_attention(const Call *c, int layer, Tensor *q, Tensor *k, 
     for (int i = 0; i < b->B; i++) {
         KeyValue *heads = kvcache_heads(c->cache, layer, b->slot[i]);
         spans[i] = (AttentionSpan){b->offsets[i], b->offsets[i + 1] - b->offsets[i], c->cache->length[b->slot[i]], heads};
+        REQUIRE(spans[i].start + spans[i].rows <= c->cache->capacity, "llama: slot %d holds %d of %d tokens, %d more came", b->slot[i],
+                spans[i].start, c->cache->capacity, spans[i].rows);
         for (int row = b->offsets[i]; row < b->offsets[i + 1]; row++)
             for (int h = 0; h < config->K; h++) {
                 size_t at = ((size_t)row * (size_t)config->K + (size_t)h) * (size_t)config->S;
