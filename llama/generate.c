@@ -23,6 +23,7 @@ typedef struct {
     const Adapter *adapter;
     const Tokenizer *tokenizer;
     const GenerateConfig *config;
+    SamplerConfig sampler;  // config's, with ids that have no text banned too
     const GenerateSource *source;
     KvCache *cache;
     Place *place;
@@ -97,7 +98,7 @@ static void draw_task(void *context, int task, int thread) {
     int V = e->model->config.V;
     RngDraw draw = p->request.draw;
     draw.position = (uint32_t)p->count;
-    p->status = sampler_draw(&e->config->sampler, e->logits + (size_t)task * (size_t)V, V, rng_uniform(e->config->key, draw),
+    p->status = sampler_draw(&e->sampler, e->logits + (size_t)task * (size_t)V, V, rng_uniform(e->config->key, draw),
                              pool_scratch(thread), &p->drawn, &p->drawn_logprob, &p->error);
 }
 
@@ -163,11 +164,24 @@ static Status step(Engine *e, Error *error) {
     return OK;
 }
 
+// A vocabulary may be padded beyond the tokenizer's ids: those have no text and are never drawn.
+static SamplerConfig ban_textless(const SamplerConfig *config, int V, int known, Arena *arena) {
+    SamplerConfig sampler = *config;
+    if (known >= V) return sampler;
+    int32_t *banned = arena_alloc(arena, (size_t)(config->n_banned + V - known) * sizeof *banned);
+    for (int i = 0; i < config->n_banned; i++) banned[i] = config->banned[i];
+    for (int id = known; id < V; id++) banned[config->n_banned + id - known] = id;
+    sampler.banned = banned;
+    sampler.n_banned += V - known;
+    return sampler;
+}
+
 Status generate_run(const Llama *model, const Adapter *adapter, const Tokenizer *tokenizer, const GenerateConfig *config,
                     const GenerateSource *source, Arena *arena, Error *error) {
     ArenaMark mark = arena_mark(arena);
     Arena text = arena_make("generate.text", 0), steps = arena_make("generate.step", (size_t)16 << 20);
     Engine e = {.model = model, .adapter = adapter, .tokenizer = tokenizer, .config = config, .source = source, .step = &steps};
+    e.sampler = ban_textless(&config->sampler, model->config.V, tokenizer_vocabulary(tokenizer), arena);
     e.cache = kvcache_make(arena, &model->config, config->slots, config->capacity);
     e.place = arena_zeros(arena, (size_t)config->slots, sizeof *e.place);
     e.running = arena_alloc(arena, (size_t)config->slots * sizeof *e.running);

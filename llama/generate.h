@@ -54,7 +54,8 @@ typedef struct {
 } GenerateConfig;
 
 // Runs until the source has nothing left. `arena` gives the cache and everything else and is released at the end.
-// The end-of-text ids are the model's. ERR_NUMERIC names the request's prompt index when a row cannot be sampled.
+// The end-of-text ids are the model's; ids that the tokenizer does not know are never drawn. ERR_NUMERIC names the
+// request's prompt index when a row cannot be sampled.
 Status generate_run(const Llama *model, const Adapter *adapter, const Tokenizer *tokenizer, const GenerateConfig *config,
                     const GenerateSource *source, Arena *arena, Error *error);
 

@@ -39,7 +39,7 @@ void tiny_check(const SafeTensors *file, const char *name, const float *found, s
 enum { D = 16, L = 2, H = 4, K = 2, S = 4, F = 24 };
 
 static const char CONFIG[] =
-    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":600,\"hidden_size\":16,\"intermediate_size\":24,"
+    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":%d,\"hidden_size\":16,\"intermediate_size\":24,"
     "\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":4,\"hidden_act\":\"silu\","
     "\"rms_norm_eps\":1e-05,\"rope_theta\":10000.0,\"max_position_embeddings\":96,\"bos_token_id\":1,\"eos_token_id\":2,"
     "\"attention_bias\":false,\"mlp_bias\":false,\"tie_word_embeddings\":%s}";
@@ -55,14 +55,14 @@ static SafeTensorOut random_out(Arena *arena, const char *name, int rank, int a,
     return (SafeTensorOut){.name = arena_copy(arena, name, strlen(name)), .dtype = DTYPE_F32, .rank = rank, .dim = {a, b}, .data = x};
 }
 
-static void write_model(Arena *arena, const char *dir, unsigned seed, bool tied) {
+static void write_model(Arena *arena, const char *dir, unsigned seed, bool tied, int V) {
     static const int shape[PROJ_COUNT][2] = {{H * S, D}, {K * S, D}, {K * S, D}, {D, H * S}, {F, D}, {F, D}, {D, F}};
     SafeTensorOut out[3 + L * (PROJ_COUNT + 2)];
     int n = 0;
     char name[128];
     Error error;
     tensor_seed = seed * 64;
-    out[n++] = random_out(arena, "model.embed_tokens.weight", 2, TINY_V, D, 0, 1.2f);
+    out[n++] = random_out(arena, "model.embed_tokens.weight", 2, V, D, 0, 1.2f);
     for (int l = 0; l < L; l++) {
         for (int p = 0; p < PROJ_COUNT; p++) {
             snprintf(name, sizeof name, "model.layers.%d.%s.%s.weight", l, p <= PROJ_O ? "self_attn" : "mlp", PROJ_NAMES[p]);
@@ -74,18 +74,20 @@ static void write_model(Arena *arena, const char *dir, unsigned seed, bool tied)
         out[n++] = random_out(arena, name, 1, D, 1, 1, 0.3f);
     }
     out[n++] = random_out(arena, "model.norm.weight", 1, D, 1, 1, 0.3f);
-    if (!tied) out[n++] = random_out(arena, "lm_head.weight", 2, TINY_V, D, 0, 0.6f);
+    if (!tied) out[n++] = random_out(arena, "lm_head.weight", 2, V, D, 0, 0.6f);
     ck_ok(safetensors_write(path_join(arena, dir, "model.safetensors"), arena, out, n, NULL, &error), error);
 }
 
-Base tiny_base(Arena *arena, unsigned seed, bool tied) {
+Base tiny_base(Arena *arena, unsigned seed, bool tied) { return tiny_base_wide(arena, seed, tied, TINY_V); }
+
+Base tiny_base_wide(Arena *arena, unsigned seed, bool tied, int V) {
     Base base;
     Error error;
     Text tokenizer;
     Str config = str_make(arena);
     const char *dir = temporary_make(arena);
-    write_model(arena, dir, seed, tied);
-    str_printf(&config, CONFIG, tied ? "true" : "false");
+    write_model(arena, dir, seed, tied, V);
+    str_printf(&config, CONFIG, V, tied ? "true" : "false");
     ck_ok(file_write(path_join(arena, dir, "config.json"), config.data, config.size, &error), error);
     ck_ok(file_read(&tokenizer, arena, "tests/golden/tokenizer_smollm.json", 1 << 20, &error), error);
     ck_ok(file_write(path_join(arena, dir, "tokenizer.json"), tokenizer.data, tokenizer.size, &error), error);

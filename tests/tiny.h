@@ -23,6 +23,8 @@ enum { TINY_V = 600, TINY_END = 2, TINY_CONTEXT = 96 };
 // tests/golden/tokenizer_smollm.json, end-of-text 2; its logits are spread enough that tokens differ in probability.
 // `tied`: one matrix for embedding and head. Rope is prepared for TINY_CONTEXT positions.
 Base tiny_base(Arena *arena, unsigned seed, bool tied);
+// The same with V >= 600 ids, of which the tokenizer knows the first 600.
+Base tiny_base_wide(Arena *arena, unsigned seed, bool tied, int V);
 
 // Ids of a text.
 const int32_t *tiny_encode(const Base *base, Arena *arena, const char *text, int *count);
