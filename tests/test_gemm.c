@@ -53,7 +53,8 @@ typedef struct {
 
 static const char *case_text(const Case *c) {
     static char text[128];
-    snprintf(text, sizeof text, "layout %d mode %d type %s M %d N %d K %d", c->layout, c->mode, dtype_info(c->type)->name, c->M, c->N, c->K);
+    const char *type = dtype_info(c->type)->name;
+    snprintf(text, sizeof text, "layout %d mode %d type %s M %d N %d K %d", c->layout, c->mode, type, c->M, c->N, c->K);
     return text;
 }
 
@@ -99,8 +100,8 @@ static void check_case(const Case *c) {
     for (size_t i = 0; i < a_rows * lda; i++) A[i] = i % lda < lda - 3 ? number() : NAN;
     const char *stored = stored_make(&arena, c->type, b_rows, b_columns);
     float *B = arena_alloc(&arena, (size_t)b_rows * (size_t)b_columns * sizeof(float));
-    for (int i = 0; i < b_rows; i++)
-        dtype_expand(B + (size_t)i * (size_t)b_columns, stored + (size_t)i * dtype_bytes(c->type, (size_t)b_columns), c->type, 0, (size_t)b_columns);
+    size_t width = (size_t)b_columns, row_bytes = dtype_bytes(c->type, width);
+    for (size_t i = 0; i < (size_t)b_rows; i++) dtype_expand(B + i * width, stored + i * row_bytes, c->type, 0, width);
     float *expected = arena_alloc(&arena, n * sizeof(float)), *found = arena_alloc(&arena, n * sizeof(float));
     for (size_t i = 0; i < n; i++) expected[i] = found[i] = number();
 
@@ -156,7 +157,8 @@ START_TEST(odd_sizes_of_16_bit_types) {
     for (int t = 1; t <= 2; t++)
         for (int M = 1; M <= 9; M += 4)
             for (int N = 1; N <= 35; N += 17)
-                for (int K = 1; K <= 30; K++) check_case(&(Case){NT, GEMM_SET, types[t], M, N, K}), check_case(&(Case){NN, GEMM_SET, types[t], M, N, K});
+                for (int K = 1; K <= 30; K++)
+                    for (int layout = NT; layout <= NN; layout++) check_case(&(Case){(Layout)layout, GEMM_SET, types[t], M, N, K});
 }
 END_TEST
 
@@ -240,7 +242,8 @@ START_TEST(twins) {
     kernels_scalar(&scalar);
     Arena arena = arena_make("test", 0);
     enum { K = 100, ROOM = K * GEMM_NR + 64 };
-    float *a = arena_alloc(&arena, ROOM * 4), *b = arena_alloc(&arena, ROOM * 4), *x = arena_alloc(&arena, ROOM * 4), *y = arena_alloc(&arena, ROOM * 4);
+    float *a = arena_alloc(&arena, ROOM * sizeof(float)), *b = arena_alloc(&arena, ROOM * sizeof(float));
+    float *x = arena_alloc(&arena, ROOM * sizeof(float)), *y = arena_alloc(&arena, ROOM * sizeof(float));
     state = 5;
     for (int i = 0; i < ROOM; i++) a[i] = number(), b[i] = number();
     a[50] = INFINITY, b[70] = NAN, a[80] = 0x1p-140f, b[90] = 0x1p127f;
@@ -294,7 +297,8 @@ START_TEST(scratch) {
     int M = shapes[_i][0], N = shapes[_i][1], K = shapes[_i][2];
     use("native", 1);
     Arena arena = arena_make("test", 0);
-    float *A = arena_zeros(&arena, (size_t)M * (size_t)K, 4), *B = arena_zeros(&arena, (size_t)N * (size_t)K, 4), *C = arena_zeros(&arena, (size_t)M * (size_t)N, 4);
+    float *A = arena_zeros(&arena, (size_t)M * (size_t)K, sizeof(float)), *B = arena_zeros(&arena, (size_t)N * (size_t)K, sizeof(float));
+    float *C = arena_zeros(&arena, (size_t)M * (size_t)N, sizeof(float));
     gemm_nt(GEMM_ADD, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
     ck_assert_uint_le(pool_scratch(0)->peak, gemm_scratch_bytes(M, N, K));
     ck_assert_uint_eq(pool_scratch(0)->used, 0);

@@ -263,8 +263,9 @@ INLINE int word_at(const uint8_t *at) {
 
 // The first 4 bytes of a block of 8 rows: f16 d and, in Q4_1, f16 m. The others add -0, which changes no product's bits.
 INLINE void scales_load(__m256 *d, __m256 *m, const uint8_t *row, size_t stride, const DType type) {
+    const uint8_t *lower = row + 4 * stride;
     __m256i words = _mm256_setr_epi32(word_at(row), word_at(row + stride), word_at(row + 2 * stride), word_at(row + 3 * stride),
-                                      word_at(row + 4 * stride), word_at(row + 5 * stride), word_at(row + 6 * stride), word_at(row + 7 * stride));
+                                      word_at(lower), word_at(lower + stride), word_at(lower + 2 * stride), word_at(lower + 3 * stride));
     const __m256i even_odd = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
     words = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(words, even_odd), 0xd8);
     *d = _mm256_cvtph_ps(_mm256_castsi256_si128(words));

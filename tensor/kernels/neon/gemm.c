@@ -58,7 +58,8 @@ static void copy_part(float *to, size_t ld_to, const float *from, size_t ld_from
     for (int i = 0; i < mr; i++) memcpy(to + (size_t)i * ld_to, from + (size_t)i * ld_from, (size_t)nr * sizeof(float));
 }
 
-INLINE void tile_run(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, bool proceed, const int mr) {
+INLINE void tile_run(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, bool proceed,
+                     const int mr) {
     Tile t;
     tile_start(&t, c, ldc, mr, proceed);
     for (; k > 0; k--, a += k_step, b += GEMM_NR) tile_link(&t, a, row_step, b, mr);
@@ -66,7 +67,8 @@ INLINE void tile_run(float *c, size_t ldc, const float *a, size_t row_step, size
 }
 
 // A from a panel (steps 1 and GEMM_MR) or from rows (steps lda and 1).
-static void tile_from(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, int mr, int nr, bool proceed) {
+static void tile_from(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, int mr, int nr,
+                      bool proceed) {
     if (nr < GEMM_NR) {
         float whole[GEMM_MR * GEMM_NR] = {0};
         if (proceed) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
