@@ -34,7 +34,6 @@ typedef struct {
     Dialogue dialogue;  // after cutting
     int affix;
     Side side[SIDES];
-    bool dropped;
     CleanCounts counts;
     Arena arena;  // texts and ids of this prompt; freed when it is written
     bool live;
@@ -185,19 +184,24 @@ static Status write_pair(Simulation *s, Work *w, Error *error) {
 
 static Status write_rejected(Simulation *s, Work *w, Error *error) {
     Str line = str_make(&w->arena);
-    str_printf(&line, "{\"index\":%lld,\"side\":\"%s\"", (long long)w->prompt->index, w->side[PLUS].kept ? "minus" : "plus");
+    const char *side = w->side[PLUS].kept ? "minus" : w->side[MINUS].kept ? "plus" : "both";
+    str_printf(&line, "{\"index\":%lld,\"side\":\"%s\"", (long long)w->prompt->index, side);
     write_outcomes(&line, &w->counts);
     str_append_char(&line, '}');
     return append_line(&s->rejected, str_text(&line), error);
 }
 
-// Writes all prompts at the front that are finished.
+// Nothing more is drawn for this side.
+static bool is_settled(const Side *side) { return side->kept || side->tries == CLEAN_TRIES; }
+
+// Writes all prompts at the front that are finished: both sides settled, whatever the other one did, so that not even the counts
+// of a dropped prompt depend on which side ran first.
 static Status flush(Simulation *s, Error *error) {
     while (s->written < s->begun) {
         Work *w = &s->work[s->written];
+        if (!is_settled(&w->side[PLUS]) || !is_settled(&w->side[MINUS])) return OK;
         bool complete = w->side[PLUS].kept && w->side[MINUS].kept;
-        bool running = w->side[PLUS].running || w->side[MINUS].running;
-        if (running || (!complete && !w->dropped)) return OK;
+        w->counts.dropped = !complete;
         TRY(complete ? write_pair(s, w, error) : write_rejected(s, w, error));
         s->result->kept += complete;
         s->result->dropped += !complete;
@@ -227,9 +231,9 @@ static bool next_request(void *context, GenerateRequest *request) {
                 return false;
             }
         }
-        for (int side = 0; side < SIDES && !w->dropped; side++) {
+        for (int side = 0; side < SIDES; side++) {
             Side *p = &w->side[side];
-            if (p->running || p->kept) continue;
+            if (p->running || is_settled(p)) continue;
             p->running = true;
             *request = (GenerateRequest){.prompt = p->ids, .prompt_count = p->count, .max_new = s->config->generate.max_new, .user = w};
             request->draw = (RngDraw){
@@ -279,9 +283,6 @@ static Status take_result(void *context, const GenerateRequest *request, const G
     if (reason == CLEAN_KEPT) {
         p->kept = true;
         status = keep_reply(s, w, p, result, sample.raw, begin, end, error);
-    } else if (p->tries == CLEAN_TRIES) {
-        w->dropped = true;
-        w->counts.dropped = 1;
     }
     arena_release(s->session->run, mark);
     TRY(status);
@@ -289,6 +290,25 @@ static Status take_result(void *context, const GenerateRequest *request, const G
     if (s->session->stop_wanted())
         return error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(s->result->kept + s->result->dropped),
                          (int)s->result->prompts);
+    return OK;
+}
+
+// Adds the task's bans to the sampler's: every id whose text is the piece.
+static Status add_bans(SamplerConfig *sampler, const Task *task, const Base *base, Arena *arena, Error *error) {
+    int V = tokenizer_vocabulary(base->tokenizer), n = sampler->n_banned;
+    bool *is_banned = arena_zeros(arena, (size_t)V, sizeof *is_banned);
+    for (int i = 0; i < task->bans; i++) {
+        bool found = false;
+        for (int id = 0; id < V; id++)
+            if (text_equal(tokenizer_bytes(base->tokenizer, id), task->ban[i])) is_banned[id] = found = true;
+        if (!found) return error_set(error, ERR_DATA, "%s: ban \"%s\" is not the text of any token", task->path, task->ban[i].data);
+    }
+    int32_t *banned = arena_alloc(arena, (size_t)(n + V) * sizeof *banned);
+    for (int i = 0; i < n; i++) banned[i] = sampler->banned[i];
+    for (int id = 0; id < V; id++)
+        if (is_banned[id]) banned[n++] = id;
+    sampler->banned = banned;
+    sampler->n_banned = n;
     return OK;
 }
 
@@ -309,6 +329,7 @@ Status simulate_run(SimulateResult *result, const Base *base, const Task *task, 
     }
     TRY_DONE(read_done(result, pairs_path, &result->kept, &last, session->run, error));
     TRY_DONE(read_done(result, rejected_path, &result->dropped, &last, session->run, error));
+    result->counts.dropped = result->dropped;
 
     s.work = arena_zeros(session->run, (size_t)prompts->count + 1, sizeof *s.work);
     for (int i = 0; i < prompts->count; i++) {
@@ -322,6 +343,7 @@ Status simulate_run(SimulateResult *result, const Base *base, const Task *task, 
     generate.stops = task->stop;
     generate.n_stops = task->stops;
     generate.capacity = config->max_prompt + generate.max_new;
+    TRY_DONE(add_bans(&generate.sampler, task, base, session->run, error));
     GenerateSource source = {next_request, take_result, &s};
     session->progress("simulate", result->kept + result->dropped, result->prompts, "");
     if (s.n) TRY_DONE(generate_run(&base->llama, NULL, base->tokenizer, &generate, &source, session->step, error));

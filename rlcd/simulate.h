@@ -1,7 +1,8 @@
 // Simulation of preference pairs (paper, section 3): o+ from p+, o- from p-; o+ is preferred by construction.
 //
-// A sample that the filter rejects is drawn again, CLEAN_TRIES draws in all for each side, then the prompt is dropped and the
-// reason counted. Output is DIR/pairs.jsonl and DIR/rejected.jsonl, both in the order of prompts; what exists is skipped.
+// A sample that the filter rejects is drawn again, CLEAN_TRIES draws in all for each side; a prompt with a side that failed is
+// dropped and the reasons counted. The task's bans are never drawn (ERR_DATA when one is no token's text). Output is
+// DIR/pairs.jsonl and DIR/rejected.jsonl, both in the order of prompts; what exists is skipped.
 #ifndef RLCD_SIMULATE_H
 #define RLCD_SIMULATE_H
 
