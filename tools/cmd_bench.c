@@ -35,6 +35,7 @@ const Verb VERB_BENCH = {
     .usage = "rlcd bench --model M [--parts NAMES]",
     .summary = "Measures products, prefill, decoding and training on this machine.",
     .tables = TABLES,
+    .others = OPTIONS_ALL,
 };
 
 typedef struct {

@@ -11,13 +11,12 @@
 #include "tools/stage.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_EVAL, NULL};
-static const OptionTable *const OTHERS[] = {&OPTIONS_SIMULATE, &OPTIONS_PREFERENCE, &OPTIONS_PPO, NULL};
 const Verb VERB_EVAL = {
     .name = "eval",
     .usage = "rlcd eval --model M [--preference RUN] [--adapter RUN] [--pairs FILE] [--prompts FILE] --out DIR",
     .summary = "Measures preference accuracy on pairs, and base and tuned model on held-out prompts.",
     .tables = TABLES,
-    .others = OTHERS,
+    .others = OPTIONS_ALL,
 };
 
 // Everything one call needs.

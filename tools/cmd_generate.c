@@ -17,6 +17,7 @@ const Verb VERB_GENERATE = {
     .usage = "rlcd generate --model M [--adapter RUN] (--prompt TEXT | --prompts FILE)",
     .summary = "Goes on from a text, or replies to every prompt of a file.",
     .tables = TABLES,
+    .others = OPTIONS_ALL,
 };
 
 // Prompts in, replies out in the order (prompt, number).

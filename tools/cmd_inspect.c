@@ -20,6 +20,7 @@ const Verb VERB_INSPECT = {
     .usage = "rlcd inspect FILE|DIR [--check] [--tensors]",
     .summary = "Shows what a model, a tensor file or a run directory holds.",
     .tables = TABLES,
+    .others = OPTIONS_ALL,
     .least = 1,
     .most = 1,
 };

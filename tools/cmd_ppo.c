@@ -8,13 +8,12 @@
 #include "tools/stage.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_PPO, NULL};
-static const OptionTable *const OTHERS[] = {&OPTIONS_SIMULATE, &OPTIONS_PREFERENCE, &OPTIONS_EVAL, NULL};
 const Verb VERB_PPO = {
     .name = "ppo",
     .usage = "rlcd ppo --model M --preference RUN --prompts FILE --out RUN",
     .summary = "Tunes the model against the preference model by PPO with a KL penalty.",
     .tables = TABLES,
-    .others = OTHERS,
+    .others = OPTIONS_ALL,
 };
 
 // The section's options as a configuration.

@@ -10,13 +10,12 @@
 #include "tools/stage.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_PREFERENCE, NULL};
-static const OptionTable *const OTHERS[] = {&OPTIONS_DATA, &OPTIONS_SIMULATE, &OPTIONS_PPO, &OPTIONS_EVAL, NULL};
 const Verb VERB_PREFERENCE = {
     .name = "preference",
     .usage = "rlcd preference --model M --pairs FILE --out RUN",
     .summary = "Trains the preference model on pairs.",
     .tables = TABLES,
-    .others = OTHERS,
+    .others = OPTIONS_ALL,
 };
 
 // The section's options as a configuration.

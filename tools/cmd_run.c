@@ -7,13 +7,8 @@
 #include "tools/options.h"
 #include "tools/stage.h"
 
-static const Option RUN[] = {
-    {"human", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Human-labelled pairs (HH) for the preference model's accuracy."},
-    {0},
-};
-static const OptionTable RUN_TABLE = {"run", RUN};
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,    &OPTIONS_MODEL, &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_SIMULATE,
-                                            &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &RUN_TABLE,    NULL};
+                                            &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &OPTIONS_RUN,    NULL};
 
 // A recipe's name stands for models/recipes/NAME.yaml beside the program.
 static const char *find_recipe(Arena *arena, const char *name) {
@@ -28,6 +23,7 @@ const Verb VERB_RUN = {
     .usage = "rlcd run RECIPE.yaml [key=value ...]",
     .summary = "The whole method: simulate, preference, ppo, eval; finished stages are skipped.",
     .tables = TABLES,
+    .others = OPTIONS_ALL,
     .least = 1,
     .most = -1,
     .recipe = true,

@@ -7,13 +7,12 @@
 #include "tools/stage.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_SIMULATE, NULL};
-static const OptionTable *const OTHERS[] = {&OPTIONS_PREFERENCE, &OPTIONS_PPO, &OPTIONS_EVAL, NULL};
 const Verb VERB_SIMULATE = {
     .name = "simulate",
     .usage = "rlcd simulate --model M --prompts FILE --task T --out DIR",
     .summary = "Samples a reply to p+ and one to p- for every prompt: preference pairs by construction.",
     .tables = TABLES,
-    .others = OTHERS,
+    .others = OPTIONS_ALL,
 };
 
 // "I/N"

@@ -18,6 +18,7 @@ const Verb VERB_TOKENIZER = {
     .usage = "rlcd tokenizer encode|decode (--model M | --tokenizer FILE) [--text TEXT]",
     .summary = "Prints the ids of a text, or the text of ids.",
     .tables = TABLES,
+    .others = OPTIONS_ALL,
     .least = 1,
     .most = 1,
 };

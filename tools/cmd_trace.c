@@ -38,6 +38,7 @@ const Verb VERB_TRACE = {
     .usage = "rlcd trace --model M --prompts FILE --task T [--row N]",
     .summary = "Follows one prompt to one gradient and prints every number with its formula.",
     .tables = TABLES,
+    .others = OPTIONS_ALL,
 };
 
 typedef struct {

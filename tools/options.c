@@ -145,6 +145,10 @@ static const Option GENERATE[] = {
     {"batch", OPTION_INT, "32", NULL, false, false, 1, 4096, NULL, "N", "Sequences at once; never changes a bit."},
     {0},
 };
+static const Option RUN[] = {
+    {"human", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Human-labelled pairs (HH) for the preference model's accuracy."},
+    {0},
+};
 
 const OptionTable OPTIONS_GENERAL = {"", GENERAL};
 const OptionTable OPTIONS_MODEL = {"", MODEL};
@@ -155,3 +159,8 @@ const OptionTable OPTIONS_PREFERENCE = {"preference", PREFERENCE};
 const OptionTable OPTIONS_PPO = {"ppo", PPO};
 const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
+const OptionTable OPTIONS_RUN = {"run", RUN};
+
+const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,    &OPTIONS_MODEL, &OPTIONS_OUT,  &OPTIONS_DATA,     &OPTIONS_SIMULATE,
+                                          &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &OPTIONS_GENERATE, &OPTIONS_RUN,
+                                          NULL};

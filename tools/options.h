@@ -13,5 +13,9 @@ extern const OptionTable OPTIONS_PREFERENCE;  // preference
 extern const OptionTable OPTIONS_PPO;         // ppo
 extern const OptionTable OPTIONS_EVAL;        // eval
 extern const OptionTable OPTIONS_GENERATE;    // generate
+extern const OptionTable OPTIONS_RUN;         // run: human
+
+// All of them, NULL-ended: keys that a recipe or config may hold whatever verb reads it.
+extern const OptionTable *const OPTIONS_ALL[];
 
 #endif
