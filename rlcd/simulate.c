@@ -34,6 +34,7 @@ typedef struct {
     Dialogue dialogue;  // after cutting
     int affix;
     Side side[SIDES];
+    bool cut;  // the prompt lost turns
     CleanCounts counts;
     Arena arena;  // texts and ids of this prompt; freed when it is written
     bool live;
@@ -61,6 +62,8 @@ static void count_stored(SimulateResult *result, const Json *line) {
         const Json *n = json_get(outcomes, clean_reason_name((CleanReason)r));
         if (n && n->is_integer) result->counts.count[r] += n->integer;
     }
+    const Json *cut = json_get(line, "cut");
+    result->cut += cut && cut->type == JSON_BOOL && cut->boolean;
 }
 
 // Reads what an earlier run wrote: the number of lines, and the largest prompt index.
@@ -113,12 +116,11 @@ static Status prepare(Simulation *s, Work *w, Error *error) {
     w->live = true;
     w->affix = contrast_affix(s->task, s->session->seed, (uint32_t)w->prompt->index);
     int dropped = 0;
-    bool lost = false;
     size_t budget = (size_t)s->config->max_prompt;
     for (;;) {
         // An affixed prompt is longer than the plain one: tighten the budget until both sides fit or nothing is left to cut.
         bool fits = dialogue_cut(&w->dialogue, &dropped, &w->arena, &w->prompt->dialogue, budget, token_cost, s);
-        lost = dropped > 0;
+        w->cut = dropped > 0;
         int longest = 0;
         for (int side = 0; side < SIDES; side++) {
             Side *p = &w->side[side];
@@ -132,18 +134,20 @@ static Status prepare(Simulation *s, Work *w, Error *error) {
         if (!fits || budget <= 16) {
             for (int side = 0; side < SIDES; side++)
                 w->side[side].ids = ids_keep_last(w->side[side].ids, &w->side[side].count, s->config->max_prompt);
-            lost = true;
+            w->cut = true;
             break;
         }
         budget -= 16;
     }
-    s->result->cut += lost;
     return OK;
 }
 
 // ---- writing, in the order of prompts
 
-static void write_outcomes(Str *line, const CleanCounts *counts) {
+// What the totals need travels with each line, so that they survive a stop.
+static void write_outcomes(Str *line, const Work *w) {
+    const CleanCounts *counts = &w->counts;
+    if (w->cut) str_append(line, TEXT(",\"cut\":true"));
     str_append(line, TEXT(",\"outcomes\":{"));
     bool first = true;
     for (int r = 0; r < CLEAN_REASONS; r++)
@@ -175,9 +179,8 @@ static Status write_pair(Simulation *s, Work *w, Error *error) {
     pair.rejected_count = w->side[MINUS].reply_count;
     Str line = str_make(&w->arena);
     pair_write(&line, &pair);
-    // The outcomes of all draws travel with the pair, so that totals survive a stop.
     line.size--;
-    write_outcomes(&line, &w->counts);
+    write_outcomes(&line, w);
     str_append_char(&line, '}');
     return append_line(&s->pairs, str_text(&line), error);
 }
@@ -186,7 +189,7 @@ static Status write_rejected(Simulation *s, Work *w, Error *error) {
     Str line = str_make(&w->arena);
     const char *side = w->side[PLUS].kept ? "minus" : w->side[MINUS].kept ? "plus" : "both";
     str_printf(&line, "{\"index\":%lld,\"side\":\"%s\"", (long long)w->prompt->index, side);
-    write_outcomes(&line, &w->counts);
+    write_outcomes(&line, w);
     str_append_char(&line, '}');
     return append_line(&s->rejected, str_text(&line), error);
 }
@@ -203,6 +206,7 @@ static Status flush(Simulation *s, Error *error) {
         bool complete = w->side[PLUS].kept && w->side[MINUS].kept;
         w->counts.dropped = !complete;
         TRY(complete ? write_pair(s, w, error) : write_rejected(s, w, error));
+        s->result->cut += w->cut;
         s->result->kept += complete;
         s->result->dropped += !complete;
         clean_counts_add(&s->result->counts, &w->counts);
