@@ -1,0 +1,21 @@
+#!/bin/sh
+# Prints tests/golden/hashes.txt as the given program makes it: sh tests/golden/make_hashes.sh [PROGRAM] > tests/golden/hashes.txt
+#
+# Lines are "SHA-256  SET/STAGE" (numerics.md, F3): SET tiny_chat is tests/golden/tiny.yaml, tiny_chat_all the same with all
+# weights trained. They change only with a decision that changes bits, which docs/decisions.md then tells.
+set -eu
+program=${1:-build/rlcd}
+place=$(mktemp -d "${TMPDIR:-/tmp}/rlcd-hashes-XXXXXX")
+trap 'rm -rf "$place"' EXIT
+for set in tiny_chat tiny_chat_all; do
+    options=
+    if [ "$set" = tiny_chat_all ]; then options="preference.train=all ppo.train=all"; fi
+    # shellcheck disable=SC2086
+    "$program" run tests/golden/tiny.yaml --quiet "out=$place/$set" $options >"$place/table"
+    for stage in simulate preference ppo eval; do
+        printf '%s  %s/%s\n' "$(sed 's/.*"sha256":"\([0-9a-f]*\)","wall_s".*/\1/' "$place/$set/$stage/run.json")" "$set" "$stage"
+    done
+done
+"$program" generate --model tests/golden/tiny_chat --prompts tests/golden/tiny_hh.jsonl --n 2 --max-new 24 --seed 7 --top-k 100 \
+    --top-p 0.95 --stop '\n\nHuman:' --quiet >"$place/replies"
+printf '%s  tiny_chat/generate\n' "$(sha256sum <"$place/replies" | cut -d' ' -f1)"
