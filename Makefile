@@ -134,8 +134,11 @@ SPY      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ     := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LIB := build/fuzz/lib/librlcd.a
 fuzz: $(FUZZ)
+# The inner make has the plain rule for this file.
+ifneq ($(BUILD),build/fuzz/lib)
 $(FUZZ_LIB): FORCE
 	$(MAKE) CC=$(FUZZ_CC) BUILD=build/fuzz/lib CFLAGS="$(SPY) -fsanitize=fuzzer-no-link" KERNEL_FLAGS=-fno-sanitize=all $@
+endif
 build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	$(FUZZ_CC) -I. -D_GNU_SOURCE $(CONTRACT) $(SPY) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ_LIB) -lm -pthread
 
