@@ -8,14 +8,18 @@
 #include "tools/stage.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,    &OPTIONS_MODEL, &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_SIMULATE,
-                                            &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &OPTIONS_RUN,    NULL};
+                                            &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &OPTIONS_RUN,  NULL};
 
-// A recipe's name stands for models/recipes/NAME.yaml beside the program.
+// A file of this name, else models/recipes/NAME.yaml here or beside the program (installed, or in the source folder).
 static const char *find_recipe(Arena *arena, const char *name) {
     if (file_exists(name)) return name;
-    Str s = str_make(arena);
-    str_printf(&s, "models/recipes/%s.yaml", name);
-    return file_exists(s.data) ? s.data : name;
+    const char *share = tool_share(arena), *folders[] = {"models", path_join(arena, share, "models"), path_join(arena, share, "../models")};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        Str s = str_make(arena);
+        str_printf(&s, "%s/recipes/%s.yaml", folders[i], name);
+        if (file_exists(s.data)) return s.data;
+    }
+    return name;
 }
 
 const Verb VERB_RUN = {

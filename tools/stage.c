@@ -20,7 +20,7 @@ static void out_of_memory(const char *sentence) {
 }
 
 // tasks/ and models/ beside the program: PREFIX/share/rlcd when installed, the source folder when run from build/.
-static const char *find_share(Arena *arena) {
+const char *tool_share(Arena *arena) {
     char program[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     if (n > 0) {
@@ -46,7 +46,7 @@ Status tool_begin(Tool *tool, const Args *args, Error *error) {
     TRY(kernels_choose(wanted, error));
     console_begin(args_flag(args, "quiet"), args_has(args, "max_time") ? args_seconds(args, "max_time") : 0);
     TRY(pool_start(args_has(args, "threads") ? (int)args_int(args, "threads") : cpu_default_threads(), error));
-    tool->share = find_share(&tool->text);
+    tool->share = tool_share(&tool->text);
     return OK;
 }
 

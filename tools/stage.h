@@ -28,6 +28,9 @@ Status tool_open_model(Tool *tool, Error *error);
 // Releases everything.
 void tool_end(Tool *tool);
 
+// The folder that holds tasks/ (and models/, or stands beside it), found from where the program lies.
+const char *tool_share(Arena *arena);
+
 // A session for one stage in `dir`.
 Session tool_session(Tool *tool, Metrics *metrics, const char *dir, const char *recipe_hash);
 

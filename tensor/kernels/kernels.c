@@ -42,6 +42,7 @@ void kernels_neon(Kernels *table) {
     neon_attn_install(table);
     neon_quant_install(table);
     neon_adamw_install(table);
+    neon_gemm_install(table);
 }
 #endif
 
