@@ -220,11 +220,18 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
         TRY(metrics_end(session->metrics, error));
 
         // Store what is done.
-        bool last = step + 1 == total, stop = session->stop_wanted();
-        if (last) TRY(measure_scores(model, pairs, n, session, error));
-        if (last || stop || (step + 1) % session->checkpoint_every == 0) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
-        if (stop && !last)
+        bool last = step + 1 == total, stop = !last && session->stop_wanted();
+        if (stop || (!last && (step + 1) % session->checkpoint_every == 0)) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
+        if (stop)
             return error_set(error, ERR_STOPPED, "preference: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);
+    }
+
+    // Mean 0 and deviation 1: not measured yet. A stop in between stores the trained model and measures next time.
+    if (done < total || (model->mean == 0 && model->deviation == 1)) {
+        Status measured = measure_scores(model, pairs, n, session, error);
+        if (measured != OK && measured != ERR_STOPPED) return measured;
+        TRY(save_write(session, total, saved, 1, NULL, 0, error));
+        if (measured != OK) return error_set(error, ERR_STOPPED, "preference: stopped before the scores were measured");
     }
     session->progress("preference", total, total, "");
     return OK;

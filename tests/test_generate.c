@@ -95,7 +95,8 @@ static Status done(void *context, const GenerateRequest *request, const Generate
 }
 
 static GenerateConfig config_of(int slots) {
-    GenerateConfig config = {.sampler = sampler_default(), .key = rng_key(7, "test"), .slots = slots, .capacity = CAPACITY, .max_new = MAX_NEW};
+    GenerateConfig config = {
+        .sampler = sampler_default(), .key = rng_key(7, "test"), .slots = slots, .capacity = CAPACITY, .max_new = MAX_NEW};
     config.sampler.temperature = 0.8f;
     return config;
 }
@@ -261,8 +262,7 @@ static Reply ended(const Reply *endless, int limit, const Text *stops, int n_sto
     }
     if (r.end == END_STOP) r.size = cut;
     int own = r.end == END_LIMIT ? r.count : r.count - 1;
-    for (r.text_ids = 0; r.text_ids < own && ends[r.text_ids] <= r.size; r.text_ids++) {
-    }
+    for (r.text_ids = 0; r.text_ids < own && ends[r.text_ids] <= r.size; r.text_ids++) {}
     return r;
 }
 

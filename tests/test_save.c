@@ -116,7 +116,8 @@ END_TEST
 
 // The same numbers give the same files, byte for byte.
 START_TEST(save_same_bytes) {
-    static const char *const NAMES[] = {"policy.safetensors", "policy.optimizer.safetensors", "value.safetensors", "state.json", "COMPLETE"};
+    static const char *const NAMES[] = {"policy.safetensors", "policy.optimizer.safetensors", "value.safetensors", "state.json",
+                                        "COMPLETE"};
     write_one(5, 3);
     const char *folder = path_join(&arena, dir, "checkpoint-000003");
     Text first[5];

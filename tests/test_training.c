@@ -337,8 +337,7 @@ START_TEST(training_ppo_losses) {
     int clipped;
     Tape tape = tape_make(&arena);
     Tensor *logp = variable(numbers(&golden, "logp"));
-    const Tensor *loss =
-        ppo_policy_loss(&tape, logp, numbers(&golden, "old_logp"), numbers(&golden, "advantages"), 0.2f, &clipped);
+    const Tensor *loss = ppo_policy_loss(&tape, logp, numbers(&golden, "old_logp"), numbers(&golden, "advantages"), 0.2f, &clipped);
     check_loss(&golden, &tape, logp, loss, clipped, "policy", "d_logp");
     Tape second = tape_make(&arena);
     Tensor *value = variable(numbers(&golden, "values"));

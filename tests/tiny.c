@@ -164,6 +164,31 @@ Text tiny_file(Arena *arena, const char *dir, const char *name) {
     return text;
 }
 
+Text tiny_metrics(Arena *arena, const char *dir) {
+    Text text = tiny_file(arena, dir, "metrics.jsonl");
+    Str out = str_make(arena);
+    for (size_t i = 0; i < text.size;) {
+        const char *line = text.data + i, *end = memchr(line, '\n', text.size - i);
+        ck_assert_ptr_nonnull(end);
+        ptrdiff_t t = text_find((Text){line, (size_t)(end - line)}, TEXT(",\"t\":{"));
+        ck_assert_int_gt(t, 0);
+        str_append(&out, (Text){line, (size_t)t});
+        str_append_char(&out, '\n');
+        i = (size_t)(end - text.data) + 1;
+    }
+    return str_text(&out);
+}
+
+void tiny_same_run(Arena *arena, const char *a, const char *b, int step, const char *const *files, int n) {
+    Text x = tiny_metrics(arena, a), y = tiny_metrics(arena, b);
+    ck_assert_msg(text_equal(x, y), "metrics differ:\n%s\n%s", x.data, y.data);
+    char name[64];
+    snprintf(name, sizeof name, "checkpoint-%06d", step);
+    const char *from = path_join(arena, a, name), *to = path_join(arena, b, name);
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(text_equal(tiny_file(arena, from, files[i]), tiny_file(arena, to, files[i])), "%s differ", files[i]);
+}
+
 double tiny_number(Arena *arena, const char *dir, const char *name, int line, const char *key) {
     Text text = tiny_file(arena, dir, name), at = {text.data, 0};
     int lines = 0;

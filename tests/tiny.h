@@ -31,9 +31,9 @@ const int32_t *tiny_encode(const Base *base, Arena *arena, const char *text, int
 
 // ---- a session
 
-extern bool tiny_stop;             // what stop_wanted says
-extern int tiny_stop_after;        // stop_wanted turns true after this many calls of it; negative: never
-extern char tiny_warnings[4096];   // sentences of warn, each with a newline
+extern bool tiny_stop;            // what stop_wanted says
+extern int tiny_stop_after;       // stop_wanted turns true after this many calls of it; negative: never
+extern char tiny_warnings[4096];  // sentences of warn, each with a newline
 
 // A session in `dir` with metrics, run and step arenas of its own, seed 7, a checkpoint every step, 2 kept, resuming.
 Session tiny_session(Arena *arena, const char *dir);
@@ -44,5 +44,9 @@ void tiny_session_end(Session *session);
 double tiny_number(Arena *arena, const char *dir, const char *name, int line, const char *key);
 // The whole file as text.
 Text tiny_file(Arena *arena, const char *dir, const char *name);
+// DIR/metrics.jsonl without each line's `t`.
+Text tiny_metrics(Arena *arena, const char *dir);
+// Fails unless both run directories hold the same metrics (but for `t`) and the same safetensors files in checkpoint `step`.
+void tiny_same_run(Arena *arena, const char *a, const char *b, int step, const char *const *files, int n);
 
 #endif
