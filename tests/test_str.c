@@ -247,7 +247,7 @@ START_TEST(random_decimals_as_strtod) {
     for (uint32_t i = 0; i < 100000; i++) {
         uint64_t a = random_bits(3 * i), b = random_bits(3 * i + 1), c = random_bits(3 * i + 2);
         int digits = 1 + (int)(c % 19), exponent = (int)(c >> 8) % 340;
-        snprintf(text, sizeof text, "%.*s.%llue%d", 1, "1234567890" + a % 10, (unsigned long long)(b >> (3 * (19 - digits))), exponent);
+        snprintf(text, sizeof text, "%.*s.%llue%d", 1, &"1234567890"[a % 10], (unsigned long long)(b >> (3 * (19 - digits))), exponent);
         if (text[0] == '0' && text[1] != '.') continue;
         double value = 0, judge = strtod(text, NULL);
         bool ok = number_parse(text_of(text), &value);

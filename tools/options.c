@@ -13,7 +13,8 @@ static const Option GENERAL[] = {
      "Instruction set; never changes a bit."},
     {"memory", OPTION_SIZE, NULL, NULL, false, false, 0, 0, NULL, "SIZE", "Cap on the memory that is asked for, such as 2G."},
     {"rows", OPTION_INT, "512", NULL, false, false, 1, 1e6, NULL, "N", "Rows of a scoring batch."},
-    {"resume", OPTION_CHOICE, "auto", NULL, false, false, 0, 0, "auto|never|must", NULL, "Go on from the newest checkpoint; must: fail where there is no run."},
+    {"resume", OPTION_CHOICE, "auto", NULL, false, false, 0, 0, "auto|never|must", NULL,
+     "Go on from the newest checkpoint; must: fail where there is no run."},
     {"checkpoint_every", OPTION_INT, "10", NULL, false, false, 1, 1e9, NULL, "N", "Steps between checkpoints."},
     {"keep", OPTION_INT, "2", NULL, false, false, 1, 1e6, NULL, "N", "Checkpoints that are kept."},
     {"max_time", OPTION_DURATION, NULL, NULL, false, false, 0, 0, NULL, "TIME", "Save and exit with 75 after this time, such as 3h30m."},
@@ -161,6 +162,6 @@ const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
-const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,    &OPTIONS_MODEL, &OPTIONS_OUT,  &OPTIONS_DATA,     &OPTIONS_SIMULATE,
-                                          &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &OPTIONS_GENERATE, &OPTIONS_RUN,
-                                          NULL};
+const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT, &OPTIONS_DATA,
+                                          &OPTIONS_SIMULATE, &OPTIONS_PREFERENCE, &OPTIONS_PPO, &OPTIONS_EVAL,
+                                          &OPTIONS_GENERATE, &OPTIONS_RUN,        NULL};
