@@ -98,8 +98,8 @@ static void draw_task(void *context, int task, int thread) {
     int V = e->model->config.V;
     RngDraw draw = p->request.draw;
     draw.position = (uint32_t)p->count;
-    p->status = sampler_draw(&e->sampler, e->logits + (size_t)task * (size_t)V, V, rng_uniform(e->config->key, draw),
-                             pool_scratch(thread), &p->drawn, &p->drawn_logprob, &p->error);
+    p->status = sampler_draw(&e->sampler, e->logits + (size_t)task * (size_t)V, V, rng_uniform(e->config->key, draw), pool_scratch(thread),
+                             &p->drawn, &p->drawn_logprob, &p->error);
 }
 
 // Appends the drawn token and hands the sequence over when it has ended.

@@ -1,0 +1,367 @@
+// PPO on a small model: the score rises, ratios are exact, a stopped run ends as an uninterrupted one, nothing that only changes
+// the work's order changes a bit.
+#include "rlcd/ppo.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/logprob.h"
+#include "rlcd/preference.h"
+#include "tensor/base/json.h"
+#include "tensor/base/pool.h"
+#include "tensor/kernels/kernels.h"
+#include "tests/gradcheck.h"
+#include "tests/tiny.h"
+
+Suite *suite_ppo(void);
+
+enum { PROMPTS = 5 };
+
+static Arena arena;
+static Error error;
+static Base base;
+static Role *judge;
+static PromptTokens prompts[PROMPTS];
+
+static void setup(void) {
+    kernels_setup();
+    arena = arena_make("test_ppo", 0);
+    base = tiny_base(&arena, 1, false);
+    for (int i = 0; i < PROMPTS; i++) {
+        int n;
+        char text[32];
+        snprintf(text, sizeof text, "%d and %d", i, i * i);
+        const int32_t *ids = tiny_encode(&base, &arena, text, &n);
+        prompts[i] = (PromptTokens){100 + i, ids, n};
+    }
+    // A judge of its own: a random head and a random adapter, so that the value model's trunk is not the base's.
+    RoleConfig shape = {.adapter = adapter_default(), .head = true};
+    shape.adapter.rank = 4;
+    judge = role_make(&arena, &base, &shape, 2);
+    random_fill(judge->params.value, judge->params.count, 4, 0.1f);
+    role_init_head(judge, 5);
+    judge->mean = 0.1f;
+    judge->deviation = 0.5f;
+}
+static void teardown(void) { arena_free(&arena); }
+
+static PpoConfig config_of(int steps) {
+    PpoConfig config = ppo_default();
+    config.steps = steps;
+    config.rollouts = 8;
+    config.minibatch = 4;
+    config.schedule.rate = 5e-3;
+    config.adapter.rank = 4;
+    config.adapter.alpha = 8;
+    config.max_prompt = 20;
+    config.generate.max_new = 6;
+    config.generate.slots = 3;
+    config.samples = 2;
+    return config;
+}
+
+static Status train(Role **policy, const char *dir, const PpoConfig *config, int stop_after, int rows) {
+    Session session = tiny_session(&arena, dir);
+    tiny_stop_after = stop_after;
+    session.rows = rows;
+    Status status = ppo_train(policy, &base, judge, prompts, PROMPTS, config, &session, &error);
+    // The policy lives in the session: keep what tests look at.
+    if (status == OK) {
+        Role *copy = arena_alloc(&arena, sizeof *copy);
+        *copy = **policy;
+        copy->params.value = (float *)arena_copy(&arena, copy->params.value, copy->params.count * sizeof(float));
+        *policy = copy;
+    }
+    tiny_session_end(&session);
+    return status;
+}
+
+static const char *const FILES[] = {"policy.safetensors", "policy.optimizer.safetensors", "value.safetensors",
+                                    "value.optimizer.safetensors"};
+
+static void same(const char *a, const char *b, int step) {
+    tiny_same_run(&arena, a, b, step, FILES, 4);
+    Text x = tiny_file(&arena, a, "samples.jsonl"), y = tiny_file(&arena, b, "samples.jsonl");
+    ck_assert(text_equal(x, y));
+    ck_assert_uint_gt(x.size, 100);
+}
+
+static double metric(const char *dir, int line, const char *key) { return tiny_number(&arena, dir, "metrics.jsonl", line, key); }
+
+// ---- learning
+
+// The token that the base says most often behind the prompts, so that sampling finds it.
+static int32_t frequent_token(void) {
+    float z[TINY_V], total[TINY_V] = {0}, max, sum;
+    for (int i = 0; i < PROMPTS; i++) {
+        LlamaBatch batch = llama_batch(&arena, &prompts[i].ids, &prompts[i].count, 1);
+        const Tensor *h = llama_forward(NULL, &base.llama, NULL, &batch, NULL, &arena), *head = base.llama.weights.head;
+        logits_forward(z, tensor_f32(h) + (batch.N - 1) * 16, head->data, head->type, 1, 1, 16, TINY_V);
+        logprob_row(z, TINY_V, 0, &max, &sum);
+        for (int v = 0; v < TINY_V; v++) total[v] += exp_f32(z[v] - max) / sum;
+    }
+    int32_t best = TINY_END + 1;
+    for (int v = best; v < TINY_V; v++)
+        if (total[v] > total[best]) best = v;
+    return best;
+}
+
+// A judge that rewards one token, trained to: the policy learns to say it.
+START_TEST(ppo_learns) {
+    const char *dir = temporary_make(&arena), *judges = temporary_make(&arena);
+    enum { PAIRS = 40 };
+    const int32_t rewarded = frequent_token();
+    PairTokens pairs[PAIRS];
+    RngKey key = rng_key(5, "pairs");
+    for (int i = 0; i < PAIRS; i++) {
+        int32_t reply[2][2];
+        for (int k = 0; k < 4; k++)
+            reply[k / 2][k % 2] = (int32_t)(60 + rng_bits(key, (RngDraw){.prompt = (uint32_t)i, .position = (uint32_t)k}) % 500);
+        reply[0][i % 2] = rewarded;
+        const PromptTokens *p = &prompts[i % PROMPTS];
+        pairs[i].chosen = sequence_join(&arena, p->ids, p->count, reply[0], 2, TINY_END);
+        pairs[i].rejected = sequence_join(&arena, p->ids, p->count, reply[1], 2, TINY_END);
+        pairs[i].label = 1;
+    }
+    PreferenceConfig learn = preference_default();
+    learn.epochs = 6;
+    learn.batch = 8;
+    learn.schedule.rate = 0.02;
+    Session session = tiny_session(&arena, judges);
+    ck_ok(preference_train(&judge, &base, pairs, PAIRS, &learn, &session, &error), error);
+
+    PpoConfig config = config_of(20);
+    config.rollouts = 32;
+    config.minibatch = 32;
+    config.generate.max_new = 2;
+    config.schedule.rate = 0.02;
+    config.kl_coef = 0.01f;
+    Role *policy;
+    ck_ok(train(&policy, dir, &config, -1, 64), error);
+    double first = 0, last = 0;
+    for (int i = 0; i < 3; i++) {
+        first += metric(dir, i, "objective/scores") / 3;
+        last += metric(dir, -1 - i, "objective/scores") / 3;
+    }
+    // Scores have deviation 1 over the training replies.
+    ck_assert_msg(last > first + 1, "scores from %g to %g", first, last);
+    // It pays with KL, and says the token more often than the base does.
+    ck_assert_double_gt(metric(dir, -1, "objective/kl"), 0.3);
+    tiny_session_end(&session);
+    temporary_remove(judges);
+    temporary_remove(dir);
+}
+END_TEST
+
+// ---- what each line must say
+
+START_TEST(ppo_metrics) {
+    const char *dir = temporary_make(&arena);
+    PpoConfig config = config_of(3);
+    config.epochs = 1;
+    config.minibatch = 8;
+    Role *policy;
+    ck_ok(train(&policy, dir, &config, -1, 64), error);
+    for (int i = 0; i < 3; i++) {
+        // One pass in one minibatch: the policy that is updated is the one that sampled.
+        ck_assert_double_eq(metric(dir, i, "ratio_mismatch"), 0);
+        ck_assert_double_eq(metric(dir, i, "val/ratio"), 1);
+        ck_assert_double_eq(metric(dir, i, "val/ratio_var"), 0);
+        ck_assert_double_eq(metric(dir, i, "policy/approxkl_avg"), 0);
+        ck_assert_double_eq(metric(dir, i, "policy/clipfrac_avg"), 0);
+        // Whitened advantages have mean 0, and so has the loss at ratio 1.
+        ck_assert_double_eq_tol(metric(dir, i, "loss/policy_avg"), 0, 1e-5);
+        ck_assert_double_eq(metric(dir, i, "episode"), 8 * (i + 1));
+        double kl = metric(dir, i, "objective/kl"), score = metric(dir, i, "objective/scores"),
+               penalty = metric(dir, i, "objective/non_score_reward");
+        ck_assert_double_eq_tol(penalty, -0.02 * kl, 1e-6);
+        ck_assert_double_eq_tol(metric(dir, i, "objective/rlhf_reward"), score + penalty, 1e-5);
+        ck_assert(metric(dir, i, "policy/entropy_avg") > 0 && metric(dir, i, "policy/entropy_avg") < log(TINY_V));
+        ck_assert_double_gt(metric(dir, i, "grad_norm"), 0);
+        ck_assert_double_gt(metric(dir, i, "grad_norm/value"), 0);
+        double longest = metric(dir, i, "completions/max_length"), shortest = metric(dir, i, "completions/min_length"),
+               mean = metric(dir, i, "completions/mean_length");
+        ck_assert(1 <= shortest && shortest <= mean && mean <= longest && longest <= 6);
+        ck_assert_double_eq_tol(metric(dir, i, "completions/clipped_ratio") * 8 + metric(dir, i, "val/num_eos_tokens"), 8, 1e-6);
+    }
+    // The policy starts as the base, and moves.
+    ck_assert_double_eq(metric(dir, 0, "objective/kl"), 0);
+    ck_assert_double_ne(metric(dir, 2, "objective/kl"), 0);
+    // The value model's head starts at zero: its loss is half the mean square of the returns; gamma = lambda = 1.
+    ck_assert_double_gt(metric(dir, 0, "loss/value_avg"), 0);
+    temporary_remove(dir);
+}
+END_TEST
+
+// Two samples of each step, with the keys that formats.md promises.
+START_TEST(ppo_samples) {
+    const char *dir = temporary_make(&arena);
+    PpoConfig config = config_of(2);
+    Role *policy;
+    ck_ok(train(&policy, dir, &config, -1, 64), error);
+    Text text = tiny_file(&arena, dir, "samples.jsonl");
+    int lines = 0;
+    for (const char *at = text.data; at < text.data + text.size; lines++) {
+        const char *end = strchr(at, '\n');
+        const Json *line;
+        ck_ok(json_parse(&line, &arena, (Text){at, (size_t)(end - at)}, "samples", &error), error);
+        static const char *const KEYS[] = {"step", "index", "prompt", "reply", "end", "score", "kl", "length"};
+        const Json *member = line->child;
+        for (int k = 0; k < 8; k++, member = member->next) ck_assert(text_equal(member->key, text_of(KEYS[k])));
+        ck_assert_ptr_null(member);
+        ck_assert_int_eq(json_get(line, "step")->integer, lines / 2);
+        int64_t index = json_get(line, "index")->integer;
+        ck_assert(index >= 100 && index < 100 + PROMPTS);
+        char expected[32];
+        snprintf(expected, sizeof expected, "%d and %d", (int)index - 100, (int)((index - 100) * (index - 100)));
+        ck_assert(text_equal(json_get(line, "prompt")->string, text_of(expected)));
+        at = end + 1;
+    }
+    ck_assert_int_eq(lines, 4);
+    temporary_remove(dir);
+}
+END_TEST
+
+// ---- the same bits
+
+START_TEST(ppo_resumes) {
+    const char *one = temporary_make(&arena), *two = temporary_make(&arena);
+    PpoConfig config = config_of(4);
+    // An adaptive coefficient is part of what must come back.
+    config.kl_target = 0.5f;
+    config.kl_horizon = 20;
+    config.schedule.kind = SCHEDULE_LINEAR;
+    config.warmup_share = 0.2;
+    Role *policy, *again;
+    ck_ok(train(&policy, one, &config, -1, 64), error);
+    ck_assert_double_ne(metric(one, 0, "objective/kl_coef"), metric(one, 3, "objective/kl_coef"));
+    // Stopped at different places: while sampling, while scoring, between steps.
+    int stops = 0;
+    for (int after = 3;; after += 5) {
+        Status status = train(&again, two, &config, after, 64);
+        if (status == OK) break;
+        ck_assert_msg(status == ERR_STOPPED, "%s", error.text);
+        ck_assert_ptr_nonnull(strstr(error.text, "ppo: stopped after step"));
+        ck_assert_int_lt(++stops, 20);
+    }
+    ck_assert_int_gt(stops, 3);
+    same(one, two, 4);
+    check_bits("policy", again->params.value, policy->params.value, policy->params.count);
+
+    // Killed behind the third step: back to the second checkpoint.
+    ck_ok(directory_remove(path_join(&arena, two, "checkpoint-000004"), &error), error);
+    ck_ok(train(&again, two, &config, -1, 64), error);
+    same(one, two, 4);
+    // A finished run is left alone.
+    ck_ok(train(&again, two, &config, 0, 64), error);
+    same(one, two, 4);
+    temporary_remove(one);
+    temporary_remove(two);
+}
+END_TEST
+
+START_TEST(ppo_order_of_work) {
+    const char *one = temporary_make(&arena);
+    PpoConfig config = config_of(2);
+    config.unit = 2;
+    Role *policy;
+    ck_ok(train(&policy, one, &config, -1, 64), error);
+    static const int SLOTS[] = {1, 8, 5}, ROWS[] = {1, 1000, 30}, THREADS[] = {1, 2, 3};
+    for (int i = 0; i < 3; i++) {
+        const char *two = temporary_make(&arena);
+        PpoConfig other = config;
+        other.generate.slots = SLOTS[i];
+        ck_ok(pool_start(THREADS[i], &error), error);
+        ck_ok(train(&policy, two, &other, -1, ROWS[i]), error);
+        pool_stop();
+        same(one, two, 2);
+        temporary_remove(two);
+    }
+    temporary_remove(one);
+}
+END_TEST
+
+// ---- variants
+
+// Every kind of penalty and whitening, all weights, temperature: ratios stay exact, and each choice shows.
+START_TEST(ppo_variants) {
+    enum { VARIANTS = 9 };
+    Text seen[VARIANTS];
+    for (int v = 0; v < VARIANTS; v++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(2);
+        if (v == 1) config.kl = KL_CLAMP;
+        if (v == 2) config.kl = KL_K2;
+        if (v == 3) config.kl = KL_K3;
+        if (v == 4) config.whiten_reward = WHITEN_SCALE;
+        if (v == 5) config.whiten_reward = WHITEN_KEEP_MEAN;
+        if (v == 6) config.whiten_advantage = false;
+        if (v == 7) config.train_all = true;
+        if (v == 8) config.generate.sampler.temperature = 0.7f, config.missing_end = 2;
+        Role *policy;
+        ck_ok(train(&policy, dir, &config, -1, 64), error);
+        for (int i = 0; i < 2; i++) ck_assert_double_eq(metric(dir, i, "ratio_mismatch"), 0);
+        ck_assert_double_eq(metric(dir, 0, "objective/kl"), 0);
+        seen[v] = tiny_metrics(&arena, dir);
+        for (int w = 0; w < v; w++) ck_assert_msg(!text_equal(seen[v], seen[w]), "variants %d and %d", v, w);
+        if (v == 8) {
+            // What is missing an end loses two points, in the reward alone.
+            double unended = metric(dir, 0, "completions/clipped_ratio");
+            ck_assert_double_gt(unended, 0);
+            ck_assert_double_eq_tol(metric(dir, 0, "objective/rlhf_reward"), metric(dir, 0, "objective/scores") - 2 * unended, 1e-5);
+        }
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
+// Every prompt is asked once before one is asked again.
+START_TEST(ppo_goes_through_prompts) {
+    const char *dir = temporary_make(&arena);
+    PpoConfig config = config_of(2);
+    config.rollouts = config.samples = PROMPTS;
+    Role *policy;
+    ck_ok(train(&policy, dir, &config, -1, 64), error);
+    int order[2][PROMPTS];
+    for (int step = 0; step < 2; step++) {
+        int asked[PROMPTS] = {0};
+        for (int i = 0; i < PROMPTS; i++) {
+            order[step][i] = (int)tiny_number(&arena, dir, "samples.jsonl", step * PROMPTS + i, "index") - 100;
+            asked[order[step][i]]++;
+        }
+        for (int i = 0; i < PROMPTS; i++) ck_assert_int_eq(asked[i], 1);
+    }
+    ck_assert_int_ne(memcmp(order[0], order[1], sizeof order[0]), 0);
+    temporary_remove(dir);
+}
+END_TEST
+
+START_TEST(ppo_names_prompt) {
+    const char *dir = temporary_make(&arena);
+    PpoConfig config = config_of(2);
+    Role *policy;
+    tensor_f32(judge->head)[3] = NAN;
+    ck_assert_int_eq(train(&policy, dir, &config, -1, 64), ERR_NUMERIC);
+    ck_assert_msg(strncmp(error.text, "ppo step 0: the loss of prompt 10", 33) == 0, "%s", error.text);
+    ck_assert(!file_exists(path_join(&arena, dir, "checkpoint-000001")));
+    temporary_remove(dir);
+}
+END_TEST
+
+Suite *suite_ppo(void) {
+    Suite *suite = suite_create("ppo");
+    TCase *tc = tcase_create("ppo");
+    tcase_set_timeout(tc, 30);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, ppo_learns);
+    tcase_add_test(tc, ppo_metrics);
+    tcase_add_test(tc, ppo_samples);
+    tcase_add_test(tc, ppo_resumes);
+    tcase_add_test(tc, ppo_order_of_work);
+    tcase_add_test(tc, ppo_variants);
+    tcase_add_test(tc, ppo_goes_through_prompts);
+    tcase_add_test(tc, ppo_names_prompt);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

@@ -1,0 +1,165 @@
+// Rollouts: prompts as ids, what belongs to whom, what is judged.
+#include "rlcd/rollout.h"
+
+#include <string.h>
+
+#include "tests/gradcheck.h"
+#include "tests/tiny.h"
+
+Suite *suite_rollout(void);
+
+static Arena arena;
+static Error error;
+static Base base;
+static Session session;
+static const char *dir;
+
+static void setup(void) {
+    kernels_setup();
+    arena = arena_make("test_rollout", 0);
+    base = tiny_base(&arena, 1, false);
+    dir = temporary_make(&arena);
+    session = tiny_session(&arena, dir);
+}
+static void teardown(void) {
+    tiny_session_end(&session);
+    temporary_remove(dir);
+    arena_free(&arena);
+}
+
+static PromptList read_prompts(const char *rows) {
+    PromptList list;
+    const char *path = path_join(&arena, dir, "prompts.jsonl");
+    ck_ok(file_write(path, rows, strlen(rows), &error), error);
+    ck_ok(prompts_read(&list, &arena, path, task_plain(), 0, -1, &error), error);
+    return list;
+}
+
+START_TEST(rollout_cuts_prompts) {
+    PromptList list = read_prompts(
+        "{\"prompt\":\"\\n\\nHuman: A?\\n\\nAssistant:\"}\n"
+        "{\"prompt\":\"\\n\\nHuman: First question?\\n\\nAssistant: Reply.\\n\\nHuman: Why?\\n\\nAssistant:\"}\n"
+        "{\"prompt\":\"\\n\\nHuman: One very long question that does not fit at all?\\n\\nAssistant:\"}\n");
+    PromptTokens *out;
+    int cut, n, whole;
+    const int32_t *ids = tiny_encode(&base, &arena, "\n\nHuman: Why?\n\nAssistant:", &n);
+    ck_ok(rollout_prompts(&out, &list, &base, 200, &arena, &cut, &error), error);
+    ck_assert_int_eq(cut, 0);
+    for (int i = 0; i < 3; i++) {
+        const int32_t *expected = tiny_encode(&base, &arena, list.prompt[i].dialogue.text.data, &whole);
+        ck_assert_int_eq(out[i].index, i);
+        ck_assert_int_eq(out[i].count, whole);
+        ck_assert_int_eq(memcmp(out[i].ids, expected, (size_t)whole * sizeof *expected), 0);
+    }
+    // The second loses a turn and keeps the rest whole; the third has one turn only and loses ids from the left.
+    const int32_t *third = out[2].ids;
+    int third_count = out[2].count;
+    ck_ok(rollout_prompts(&out, &list, &base, n, &arena, &cut, &error), error);
+    ck_assert_int_eq(cut, 2);
+    ck_assert_int_eq(out[1].count, n);
+    ck_assert_int_eq(memcmp(out[1].ids, ids, (size_t)n * sizeof *ids), 0);
+    ck_assert_int_eq(out[2].count, n);
+    ck_assert_int_eq(memcmp(out[2].ids, third + third_count - n, (size_t)n * sizeof *ids), 0);
+    ck_assert_int_lt(out[0].count, n);
+}
+END_TEST
+
+enum { N = 9, MAX_NEW = 4 };
+
+static const Text stops[] = {{"e", 1}, {"t", 1}};
+
+static GenerateConfig config_of(int slots) {
+    return (GenerateConfig){.sampler = sampler_default(),
+                            .key = rng_key(7, "test"),
+                            .slots = slots,
+                            .capacity = 60,
+                            .max_new = MAX_NEW,
+                            .stops = stops,
+                            .n_stops = 2};
+}
+
+static PromptTokens prompt_of(int i) {
+    int n;
+    static const char *const TEXTS[] = {"one two", "\n\nHuman: Hi", "three", "x"};
+    const int32_t *ids = tiny_encode(&base, &arena, TEXTS[i], &n);
+    return (PromptTokens){10 + i, ids, n};
+}
+
+START_TEST(rollout_samples_and_scores) {
+    PromptTokens prompts[4];
+    for (int i = 0; i < 4; i++) prompts[i] = prompt_of(i);
+    // The same prompt several times: each time another sample.
+    const PromptTokens *asked[N] = {&prompts[0], &prompts[1], &prompts[0], &prompts[2], &prompts[3],
+                                    &prompts[0], &prompts[1], &prompts[2], &prompts[2]};
+    RoleConfig shape = {.adapter = adapter_default(), .head = true, .head_bias = true};
+    Role *judge = role_make(&arena, &base, &shape, 2), *policy = role_make(&arena, &base, &shape, 3);
+    random_fill(judge->params.value, judge->params.count, 4, 0.2f);
+    random_fill(policy->params.value, policy->params.count, 5, 0.2f);
+    Role reference = role_base(&base);
+    Rollout r[2][N];
+    for (int k = 0; k < 2; k++) {
+        GenerateConfig config = config_of(k ? 4 : 1);
+        memset(r[k], 0, sizeof r[k]);
+        ck_ok(rollout_sample(r[k], asked, N, policy, &base, &config, 3, &arena, &session, &error), error);
+        ck_ok(rollout_score(r[k], N, &reference, judge, judge, 1, &arena, &session, &error), error);
+    }
+    int stopped = 0, limited = 0;
+    for (int i = 0; i < N; i++) {
+        const Rollout *a = &r[0][i], *b = &r[1][i];
+        int T = sequence_actions(&a->sequence), n = a->prompt->count;
+        // The order of finishing leaves no trace.
+        ck_assert_ptr_eq(a->prompt, asked[i]);
+        ck_assert_int_eq(T, sequence_actions(&b->sequence));
+        ck_assert_int_eq(memcmp(a->sequence.ids, b->sequence.ids, (size_t)a->sequence.count * sizeof(int32_t)), 0);
+        check_bits("logp", a->logp, b->logp, (size_t)T);
+        check_bits("ref", a->ref_logp, b->ref_logp, (size_t)T);
+        check_bits("value", a->value, b->value, (size_t)T);
+        check_bits("score", &a->score, &b->score, 1);
+        ck_assert_int_eq(a->sequence.from, n);
+        ck_assert_int_eq(memcmp(a->sequence.ids, asked[i]->ids, (size_t)n * sizeof(int32_t)), 0);
+
+        // Judged is the prompt, the ids of the text, one end.
+        ck_assert_int_eq(a->judged.from, n);
+        ck_assert_int_eq(a->judged.ids[a->judged.count - 1], TINY_END);
+        ck_assert_int_eq(memcmp(a->judged.ids, a->sequence.ids, (size_t)(a->judged.count - 1) * sizeof(int32_t)), 0);
+        int own = a->judged.count - 1 - n;
+        ck_assert(a->end == END_LIMIT ? own == T && T == MAX_NEW : own < T);
+        ck_assert_int_eq(text_find(a->text, TEXT("e")), -1);
+        stopped += a->end == END_STOP;
+        limited += a->end == END_LIMIT;
+
+        // Scores are those of scoring alone.
+        float one = 0, logp[MAX_NEW], *rows = logp;
+        ck_ok(score_preference(&one, judge, &a->judged, 1, &session, &error), error);
+        check_bits("score", &a->score, &one, 1);
+        ck_ok(score_logprob(&rows, NULL, &reference, &a->sequence, 1, 1, &session, &error), error);
+        check_bits("reference", a->ref_logp, logp, (size_t)T);
+        ck_ok(score_logprob(&rows, NULL, policy, &a->sequence, 1, 1, &session, &error), error);
+        check_bits("policy", a->logp, logp, (size_t)T);
+        ck_assert_int_ne(memcmp(a->logp, a->ref_logp, (size_t)T * sizeof *logp), 0);
+    }
+    ck_assert(stopped > 0 && limited > 0);
+    ck_assert_int_ne(memcmp(r[0][0].logp, r[0][2].logp, sizeof(float)), 0);
+    ck_assert_int_ne(memcmp(r[0][0].logp, r[0][5].logp, sizeof(float)), 0);
+    // Another step draws anew.
+    Rollout other[N];
+    GenerateConfig config = config_of(3);
+    ck_ok(rollout_sample(other, asked, N, policy, &base, &config, 4, &arena, &session, &error), error);
+    int same = 0;
+    for (int i = 0; i < N; i++) same += other[i].sequence.ids[asked[i]->count] == r[0][i].sequence.ids[asked[i]->count];
+    ck_assert_int_lt(same, N / 2);
+    tiny_stop = true;
+    ck_assert_int_eq(rollout_sample(other, asked, N, policy, &base, &config, 4, &arena, &session, &error), ERR_STOPPED);
+    ck_assert_int_eq(rollout_score(r[0], N, &reference, judge, judge, 1, &arena, &session, &error), ERR_STOPPED);
+}
+END_TEST
+
+Suite *suite_rollout(void) {
+    Suite *suite = suite_create("rollout");
+    TCase *tc = tcase_create("rollout");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, rollout_cuts_prompts);
+    tcase_add_test(tc, rollout_samples_and_scores);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
