@@ -2,6 +2,19 @@
 
 #include "tensor/kernels/kernels.h"
 
+// Log-probabilities of all replies under the base at temperature 1: what perplexity is made of.
+static Status base_logprob(float **logp, const Rollout *rollouts, int n, const Role *reference, float sampled_at, Session *session,
+                           Error *error) {
+    Sequence *sequences = arena_alloc(session->run, (size_t)n * sizeof *sequences);
+    for (int i = 0; i < n; i++) {
+        sequences[i] = rollouts[i].sequence;
+        // At that temperature they are known already.
+        logp[i] = rollouts[i].ref_logp;
+        if (sampled_at != 1) logp[i] = arena_zeros(session->run, (size_t)sequence_actions(&sequences[i]), sizeof(float));
+    }
+    return sampled_at == 1 ? OK : score_logprob(logp, NULL, reference, sequences, n, 1.0f, session, error);
+}
+
 Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts,
                         int n, const GenerateConfig *config, Session *session, Error *error) {
     Arena *arena = session->run;
@@ -12,7 +25,10 @@ Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *ba
     GenerateConfig generate = *config;
     generate.key = rng_key(session->seed, "eval.sample");
     TRY(rollout_sample(result->rollouts, asked, n, role, base, &generate, 0, arena, session, error));
-    TRY(rollout_score(result->rollouts, n, &reference, preference, NULL, 1.0f, arena, session, error));
+    // KL compares policy and base at the temperature of the samples.
+    float temperature = sampler_temperature(&generate.sampler), **plain = arena_alloc(arena, (size_t)n * sizeof *plain);
+    TRY(rollout_score(result->rollouts, n, &reference, preference, NULL, temperature, arena, session, error));
+    TRY(base_logprob(plain, result->rollouts, n, &reference, temperature, session, error));
 
     // One number a reply, then means over replies; tokens count once each in the perplexity.
     double *kl = arena_alloc(arena, (size_t)n * sizeof *kl), *length = arena_alloc(arena, (size_t)n * sizeof *length);
@@ -25,7 +41,7 @@ Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *ba
         kl[i] = 0;
         for (int t = 0; t < T; t++) {
             kl[i] += (double)r->logp[t] - (double)r->ref_logp[t];
-            nats -= (double)r->ref_logp[t];
+            nats -= (double)plain[i][t];
         }
         length[i] = T;
         if (preference) result->score[i] = (double)r->score;

@@ -10,8 +10,8 @@ typedef struct {
     int n;
     Rollout *rollouts;               // [n], in prompt order
     double *score;                   // [n] preference score; NULL without a preference model
-    MeasureMean scores, kl, length;  // KL in nats a reply, sampled: sum of logp - ref_logp; length in tokens
-    double perplexity;               // exp(-mean log-probability under the base) over all tokens
+    MeasureMean scores, kl, length;  // KL in nats a reply, sampled, at its temperature: sum of logp - ref_logp; length in tokens
+    double perplexity;               // exp(-mean log-probability under the base, at temperature 1) over all tokens
     double distinct[3];              // Dist-1, -2, -3 over tokens
     double ended;                    // share that ended before the limit
 } EvaluateResult;

@@ -137,6 +137,8 @@ START_TEST(ppo_learns) {
     config.generate.max_new = 2;
     config.schedule.rate = 0.02;
     config.kl_coef = 0.01f;
+    // All weights: 16 numbers a row leave adapters little to turn.
+    config.train_all = true;
     Role *policy;
     ck_ok(train(&policy, dir, &config, -1, 64), error);
     double first = 0, last = 0;
@@ -145,9 +147,9 @@ START_TEST(ppo_learns) {
         last += metric(dir, -1 - i, "objective/scores") / 3;
     }
     // Scores have deviation 1 over the training replies.
-    ck_assert_msg(last > first + 1, "scores from %g to %g", first, last);
-    // It pays with KL, and says the token more often than the base does.
-    ck_assert_double_gt(metric(dir, -1, "objective/kl"), 0.3);
+    ck_assert_msg(last > first + 0.8, "scores from %g to %g", first, last);
+    // It pays with KL.
+    ck_assert_double_gt(metric(dir, -1, "objective/kl"), 3);
     tiny_session_end(&session);
     temporary_remove(judges);
     temporary_remove(dir);
