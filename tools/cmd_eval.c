@@ -219,6 +219,7 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     session.progress("eval", e.parts, e.parts, "");
     TRY_DONE(run_dir_finish(&run, &shown, summary, error));
 done:
+    if (status == ERR_STOPPED) error_prefix(error, "eval");
     run_dir_close(&run);
     arena_reset(&tool->run);
     arena_reset(&tool->step);

@@ -75,7 +75,11 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     int64_t right;
     const PairTokens *measured = holdout ? tokens + trained : tokens;
     int n = holdout ? holdout : trained;
-    TRY_DONE(preference_accuracy(&right, NULL, model, measured, n, &session, error));
+    status = preference_accuracy(&right, NULL, model, measured, n, &session, error);
+    if (status != OK) {
+        error_prefix(error, "preference");
+        goto done;
+    }
     MeasureInterval interval = measure_wilson(right, n, MEASURE_Z95);
     str_printf(&run.result, ",\"preference\":{\"pairs\":%d,\"cut\":%d,\"measured\":\"%s\",\"right\":%lld,\"of\":%d}", trained, cut,
                holdout ? "held out" : "trained", (long long)right, n);

@@ -176,6 +176,11 @@ static Status trace_replies(Trace *t, const int32_t *prompt, int n_prompt, Error
         TRY(tokenizer_encode(t->tool->base.tokenizer, &t->tool->run, t->side_prompt[side], &ids, &s.count[side], error));
         s.ids[side] = ids;
     }
+    // The longest sequence: a prompt with its affixes or without, a reply, an end-of-text.
+    int longest = n_prompt;
+    for (int side = 0; side < 2; side++)
+        if (s.count[side] > longest) longest = s.count[side];
+    TRY(llama_prepare(&t->tool->base.llama, &t->tool->model, longest + t->max_new + 1, error));
     TRY(trace_draw(t, s.ids[0], s.count[0], error));
 
     heading(4, "The replies o+ and o-, and the filter", "llama/generate.c: generate_run; rlcd/clean.c: clean_sample");
@@ -291,7 +296,8 @@ static Status trace_update(Trace *t, Error *error) {
         loss->grad[i] = 1.0f / (float)T;
     }
     tape_backward(&tape);
-    printf("log-probabilities of the training forward equal the sampled ones in %d of %d actions: the first ratio is exactly 1\n", same, T);
+    printf("log-probabilities of the training forward equal the sampled ones in %d of %d actions: the first ratio is %s\n", same, T,
+           same == T ? "exactly 1" : "not 1, which is a bug");
     printf("loss_t = max(-A ratio, -A clip(ratio, 0.8, 1.2)), weight 1/%d; d loss / d logp_t = -A_t ratio_t / %d\n", T, T);
     for (int i = 0; i < T && i < t->shown; i++)
         printf("%4d  loss %-12.6g d loss / d logp %-12.6g by hand %-12.6g\n", i, (double)tensor_f32(loss)[i], (double)logp->grad[i],
@@ -365,7 +371,6 @@ static Status trace(Tool *tool, Error *error) {
         return error_set(error, ERR_USAGE, "trace.max_new: %d new tokens leave no room in the model's context of %d", t.max_new,
                          tool->base.llama.config.context);
     TRY(rollout_prompts(&prompt, &list, &tool->base, room, &tool->text, &cut, error));
-    TRY(llama_prepare(&tool->base.llama, &tool->model, prompt->count + t.max_new + 64 * t.prompt.dialogue.turns, error));
     TRY(open_roles(&t, error));
 
     trace_contrast(&t);

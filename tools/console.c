@@ -12,7 +12,6 @@
 static volatile sig_atomic_t stop_signal;
 static bool quiet, terminal;
 static double begun, limit, last_shown;
-static const char *shown_phase;
 static double phase_begun;
 static int64_t phase_first, main_done, main_total;
 static const char *main_phase;
@@ -63,8 +62,10 @@ void console_clear(void) {
 void console_progress(const char *phase, int64_t done, int64_t total, const char *note) {
     if (quiet) return;
     bool part = strcmp(phase, "sampling") == 0 || strcmp(phase, "updating") == 0;
+    // A part of nothing (one reply of `trace`) is not worth a line.
+    if (part && main_phase == NULL) return;
     double now = clock_seconds();
-    if (!part || main_phase == NULL) {
+    if (!part) {
         if (main_phase == NULL || strcmp(main_phase, phase) != 0) {
             phase_begun = now;
             phase_first = done;
@@ -77,7 +78,6 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     bool ended = !part && total && done == total;
     if (!ended && now - last_shown < (terminal ? 0.1 : 20)) return;
     last_shown = now;
-    shown_phase = phase;
 
     // Time left from the rate since this phase began here; sampling is about three tenths of a PPO step, updating the rest.
     char left[32] = "", inner[64] = "";
@@ -92,10 +92,9 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     }
     char spent[24];
     print_time(spent, sizeof spent, now - phase_begun);
-    const char *name = main_phase ? main_phase : phase;
     if (terminal && main_total) {
         int filled = (int)(20 * main_done / (main_total ? main_total : 1));
-        fprintf(stderr, "\r\033[K%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", name, filled, "####################", 20 - filled,
+        fprintf(stderr, "\r\033[K%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", main_phase, filled, "####################", 20 - filled,
                 "....................", (long long)main_done, (long long)main_total, spent, left, inner, note[0] ? " " : "", note);
         line_open = true;
         if (ended) {
@@ -103,7 +102,7 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
             line_open = false;
         }
     } else {
-        fprintf(stderr, "%s %lld/%lld, %s%s%s%s%s\n", name, (long long)main_done, (long long)main_total, spent, left, inner,
+        fprintf(stderr, "%s %lld/%lld, %s%s%s%s%s\n", main_phase, (long long)main_done, (long long)main_total, spent, left, inner,
                 note[0] ? " " : "", note);
     }
     fflush(stderr);
