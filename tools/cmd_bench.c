@@ -44,14 +44,18 @@ typedef struct {
     bool json;
 } Bench;
 
+static void sort(double *x, int n) {
+    for (int i = 1; i < n; i++)
+        for (int j = i; j > 0 && x[j] < x[j - 1]; j--) {
+            double swap = x[j];
+            x[j] = x[j - 1];
+            x[j - 1] = swap;
+        }
+}
+
 // Least, median and largest of n rates, printed as one row.
 static void print_row(const Bench *b, const char *part, const char *unit, double *rate, int n) {
-    for (int i = 1; i < n; i++)
-        for (int j = i; j > 0 && rate[j] < rate[j - 1]; j--) {
-            double swap = rate[j];
-            rate[j] = rate[j - 1];
-            rate[j - 1] = swap;
-        }
+    sort(rate, n);
     double mib = (double)memory_peak_bytes() / (1 << 20);
     console_clear();
     if (b->json)
@@ -126,18 +130,18 @@ static Status bench_decode(Bench *b, const char *name, int sequences, Error *err
                              .max_new = steps,
                              .ignore_end = true};
     const int32_t *ids = some_ids(&b->tool->run, sequences * context, llama->config.V);
-    double rate[1000];
-    for (int r = 0; r < b->repeat; r++) {
-        double seconds[2];
+    double rate[1000], prompt_seconds[1000], seconds[1000];
+    for (int r = 0; r < b->repeat; r++)
         for (int phase = 0; phase < 2; phase++) {
             Prompts prompts = {ids, context, sequences, 0, phase ? steps : 1};
             GenerateSource source = {next_request, take_result, &prompts};
             double start = clock_seconds();
             TRY(generate_run(llama, NULL, b->tool->base.tokenizer, &config, &source, &b->tool->run, error));
-            seconds[phase] = clock_seconds() - start;
+            (phase ? seconds : prompt_seconds)[r] = clock_seconds() - start;
         }
-        rate[r] = (double)sequences * (steps - 1) / (seconds[1] - seconds[0]);
-    }
+    // What the prompts alone cost varies: its median is taken off every run.
+    sort(prompt_seconds, b->repeat);
+    for (int r = 0; r < b->repeat; r++) rate[r] = (double)sequences * (steps - 1) / (seconds[r] - prompt_seconds[b->repeat / 2]);
     print_row(b, name, "tok/s", rate, b->repeat);
     arena_reset(&b->tool->run);
     return OK;
