@@ -204,6 +204,9 @@ static Status update(Ppo *ppo, const Rollout *rollouts, const int *order, int si
     schedule.total = (int64_t)c->steps * c->epochs * ((c->rollouts + c->minibatch - 1) / c->minibatch);
     schedule.warmup = (int64_t)(c->warmup_share * (double)schedule.total);
     float rate = schedule_rate(&schedule, ppo->updates);
+    // Both gradients are finite before either model moves.
+    if (!isfinite(gradient_norm(ppo->value->params.grad, ppo->value->params.count)))
+        return error_set(error, ERR_NUMERIC, "ppo step %lld: the value model's gradient is not finite", (long long)step);
     TRY(optimizer_step(&ppo->policy_optimizer, rate, &totals->policy_norm, error));
     TRY(optimizer_step(&ppo->value_optimizer, rate * c->value_rate, &totals->value_norm, error));
     ppo->updates++;
