@@ -58,7 +58,10 @@ static Tensor *block(const Call *c, int layer, Tensor *x) {
     x = op_add(c->tape, x, project(c, layer, PROJ_O, a));
 
     h = rmsnorm(c->tape, x, w->ffn_norm, config->norm_eps);
-    Tensor *f = swiglu(c->tape, project(c, layer, PROJ_GATE, h), project(c, layer, PROJ_UP, h));
+    // One behind the other: the order of arguments is the compiler's choice, and the tape's order is part of the bits.
+    Tensor *gate = project(c, layer, PROJ_GATE, h);
+    Tensor *up = project(c, layer, PROJ_UP, h);
+    Tensor *f = swiglu(c->tape, gate, up);
     return op_add(c->tape, x, project(c, layer, PROJ_DOWN, f));
 }
 
