@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/logprob.h"
 #include "rlcd/score.h"
 #include "tensor/base/pool.h"
 #include "tests/gradcheck.h"
@@ -137,6 +138,28 @@ START_TEST(generate_slots) {
     ck_assert_int_ne(memcmp(expected[0].ids, expected[1].ids, sizeof expected[0].ids), 0);
     one.key = rng_key(8, "test");
     ck_assert_int_ne(memcmp(run(&one, false)[0].ids, expected[0].ids, sizeof expected[0].ids), 0);
+}
+END_TEST
+
+// By the definition: the whole sequence again for every token, one draw named by the token's place in the reply.
+START_TEST(generate_draws) {
+    GenerateConfig config = config_of(4);
+    const Reply *reply = run(&config, false);
+    const Tensor *head = base.llama.weights.head;
+    for (int i = 0; i < REQUESTS; i += 3)
+        for (int t = 0; t < reply[i].count; t++) {
+            Sequence s = sequence_join(&arena, prompts[i], prompt_count(i), reply[i].ids, t, -1);
+            const int32_t *ids = s.ids;
+            LlamaBatch batch = llama_batch(&arena, &ids, &s.count, 1);
+            const Tensor *h = llama_forward(NULL, role->llama, role->adapter, &batch, NULL, &arena);
+            float z[TINY_V], logprob;
+            logits_forward(z, tensor_f32(h) + (s.count - 1) * 16, head->data, head->type, 0.8f, 1, 16, TINY_V);
+            RngDraw draw = {.step = 4, .prompt = (uint32_t)i, .side = 1, .sample = 2, .position = (uint32_t)t};
+            int32_t id;
+            ck_ok(sampler_draw(&config.sampler, z, TINY_V, rng_uniform(config.key, draw), &arena, &id, &logprob, &error), error);
+            ck_assert_int_eq(id, reply[i].ids[t]);
+            check_bits("log-probability", &logprob, &reply[i].logprob[t], 1);
+        }
 }
 END_TEST
 
@@ -414,6 +437,7 @@ Suite *suite_generate(void) {
     TCase *tc = tcase_create("generate");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, generate_slots);
+    tcase_add_test(tc, generate_draws);
     tcase_add_test(tc, generate_threads);
     tcase_add_test(tc, generate_logprob_is_scoring);
     tcase_add_test(tc, generate_scoring_batches);

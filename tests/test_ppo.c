@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/linear.h"
 #include "nn/logprob.h"
 #include "rlcd/preference.h"
 #include "tensor/base/json.h"
 #include "tensor/base/pool.h"
 #include "tensor/kernels/kernels.h"
+#include "tensor/op_gather.h"
 #include "tests/gradcheck.h"
 #include "tests/tiny.h"
 
@@ -196,6 +198,149 @@ START_TEST(ppo_metrics) {
 }
 END_TEST
 
+// ---- one update by its definition
+
+enum { ROLLOUTS = 8, MINIBATCH = 4 };
+
+// Whitens all actions, in double: mean 0 or as `centre` says, deviation 1; `back` adds the mean again.
+static void whiten_all(double (*x)[8], const int *T, bool shift, bool back) {
+    double mean = 0, variance = 0, n = 0;
+    for (int i = 0; i < ROLLOUTS; i++)
+        for (int t = 0; t < T[i]; t++) mean += x[i][t], n++;
+    mean /= n;
+    for (int i = 0; i < ROLLOUTS; i++)
+        for (int t = 0; t < T[i]; t++) variance += (x[i][t] - mean) * (x[i][t] - mean) / n;
+    double deviation = sqrt(variance + 1e-8);
+    for (int i = 0; i < ROLLOUTS; i++)
+        for (int t = 0; t < T[i]; t++) x[i][t] = (x[i][t] - (shift ? mean : 0)) / deviation + (back ? mean : 0);
+}
+
+// The gradients of the last minibatch of the second step, at rate 0: the policy is still the base, every ratio 1, every value 0.
+// So d loss / d logp = -A / actions and d loss / d value = -R / actions.
+static void expect_gradients(Session *session, const PpoConfig *c, Role *policy, Role *value) {
+    const PromptTokens *asked[ROLLOUTS];
+    int order[PROMPTS], batch[ROLLOUTS], T[ROLLOUTS], actions = 0;
+    uint32_t work[ROLLOUTS];
+    for (int i = 0; i < ROLLOUTS; i++) {
+        rng_shuffle(rng_key(7, "ppo.prompts"), (uint32_t)((ROLLOUTS + i) / PROMPTS), PROMPTS, order, work);
+        asked[i] = &prompts[order[(ROLLOUTS + i) % PROMPTS]];
+    }
+    GenerateConfig generate = c->generate;
+    generate.key = rng_key(7, "ppo.rollout");
+    generate.capacity = c->max_prompt + c->generate.max_new;
+    Rollout r[ROLLOUTS];
+    Role reference = role_base(&base);
+    ck_ok(rollout_sample(r, asked, ROLLOUTS, &reference, &base, &generate, 1, &arena, session, &error), error);
+    ck_ok(rollout_score(r, ROLLOUTS, &reference, judge, NULL, 1, &arena, session, &error), error);
+
+    // Reward: the score on the last action; return: the sum of what comes, gamma 0.9, values 0; advantage the same, whitened.
+    double reward[ROLLOUTS][8] = {{0}}, advantage[ROLLOUTS][8], returns[ROLLOUTS][8];
+    for (int i = 0; i < ROLLOUTS; i++) {
+        T[i] = sequence_actions(&r[i].sequence);
+        reward[i][T[i] - 1] = (double)r[i].score;
+    }
+    if (c->whiten_reward == WHITEN_SCALE) whiten_all(reward, T, false, false);
+    if (c->whiten_reward == WHITEN_KEEP_MEAN) whiten_all(reward, T, true, true);
+    for (int i = 0; i < ROLLOUTS; i++) {
+        double next_return = 0, next_advantage = 0;
+        for (int t = T[i] - 1; t >= 0; t--) {
+            next_advantage = reward[i][t] + 0.9 * 0.8 * next_advantage;
+            next_return = next_advantage;
+            advantage[i][t] = next_advantage;
+            returns[i][t] = next_return;
+        }
+    }
+    if (c->whiten_advantage) whiten_all(advantage, T, true, false);
+
+    rng_shuffle(rng_key(7, "ppo.minibatch"), 1 * 2 + 1, ROLLOUTS, batch, work);
+    for (int k = MINIBATCH; k < ROLLOUTS; k++) actions += T[batch[k]];
+    for (int k = MINIBATCH; k < ROLLOUTS; k++) {
+        int i = batch[k], row[8];
+        const Sequence *s = &r[i].sequence;
+        const int32_t *ids = s->ids;
+        for (int t = 0; t < T[i]; t++) row[t] = s->from - 1 + t;
+        LlamaBatch one = llama_batch(&arena, &ids, &s->count, 1);
+        Tape tape = tape_make(&arena);
+        Tensor *h = llama_forward(&tape, policy->llama, policy->adapter, &one, NULL, &arena);
+        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T[i]), policy->llama->weights.head, ids + s->from, 1, NULL);
+        for (int t = 0; t < T[i]; t++) logp->grad[t] = (float)(-advantage[i][t] / actions);
+        tape_backward(&tape);
+        Tape second = tape_make(&arena);
+        h = llama_forward(&second, value->llama, value->adapter, &one, NULL, &arena);
+        const Tensor *v = linear(&second, op_gather(&second, h, row, T[i]), value->head, value->bias);
+        for (int t = 0; t < T[i]; t++) v->grad[t] = (float)(-returns[i][t] / actions);
+        tape_backward(&second);
+    }
+}
+
+static void near_block(const char *what, const float *found, const float *expected, size_t n) {
+    double norm = 0, off = 0;
+    for (size_t i = 0; i < n; i++) {
+        norm += (double)expected[i] * (double)expected[i];
+        off += ((double)found[i] - (double)expected[i]) * ((double)found[i] - (double)expected[i]);
+    }
+    ck_assert_msg(norm > 0 && off <= 1e-10 * norm, "%s: off by %.3g of %.3g", what, sqrt(off), sqrt(norm));
+}
+
+START_TEST(ppo_update_by_hand) {
+    for (int v = 0; v < 4; v++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(2);
+        config.schedule.rate = 0;
+        config.adamw.beta1 = 0;
+        config.max_norm = 0;
+        config.gamma = 0.9f;
+        config.lambda = 0.8f;
+        // Values 0 are never further than the clip from returns 0: let the returns through.
+        config.value_clip = 100;
+        config.whiten_reward = v == 1 ? WHITEN_SCALE : v == 2 ? WHITEN_KEEP_MEAN : WHITEN_NONE;
+        config.whiten_advantage = v < 3;
+        Role *trained;
+        ck_ok(train(&trained, dir, &config, -1, 64), error);
+
+        Session session = tiny_session(&arena, dir);
+        RoleConfig policy_shape = {.adapter = config.adapter, .trained = true},
+                   value_shape = {.adapter = judge->config.adapter, .head = true, .head_bias = true, .trained = true};
+        Role *policy = role_make(&arena, &base, &policy_shape, 7), *value = role_make(&arena, &base, &value_shape, 7);
+        role_copy_trunk(value, judge);
+        Optimizer optimizer[2] = {optimizer_make(&policy->params, &config.adamw, 0), optimizer_make(&value->params, &config.adamw, 0)};
+        expect_gradients(&session, &config, policy, value);
+        SavedRole saved[2] = {{"policy", policy, &optimizer[0]}, {"value", value, &optimizer[1]}};
+        int64_t step;
+        uint64_t offset;
+        ck_ok(save_read(&session, &step, &offset, saved, 2, NULL, 0, &error), error);
+        ck_assert_int_eq(step, 2);
+        ck_assert_int_eq(optimizer[0].step, 2 * 2 * 2);
+        near_block("policy", optimizer[0].m, policy->params.grad, policy->params.count);
+        near_block("value", optimizer[1].m, value->params.grad, value->params.count);
+        tiny_session_end(&session);
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
+// The value model has its own share of the rate.
+START_TEST(ppo_value_rate) {
+    Text seen[3];
+    for (int v = 0; v < 3; v++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(1);
+        config.value_rate = (float)v / 2;
+        Role *trained, *value;
+        ck_ok(train(&trained, dir, &config, -1, 64), error);
+        seen[v] = tiny_file(&arena, path_join(&arena, dir, "checkpoint-000001"), "value.safetensors");
+        Session session = tiny_session(&arena, dir);
+        ck_ok(save_load_role(&value, &base, dir, "value", &arena, &session, &error), error);
+        bool still = true;
+        for (int i = 0; i < 16; i++) still &= tensor_f32(value->head)[i] == 0;
+        ck_assert_int_eq(still, v == 0);
+        tiny_session_end(&session);
+        temporary_remove(dir);
+    }
+    ck_assert(!text_equal(seen[1], seen[2]));
+}
+END_TEST
+
 // Two samples of each step, with the keys that formats.md promises.
 START_TEST(ppo_samples) {
     const char *dir = temporary_make(&arena);
@@ -358,6 +503,8 @@ Suite *suite_ppo(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, ppo_learns);
     tcase_add_test(tc, ppo_metrics);
+    tcase_add_test(tc, ppo_update_by_hand);
+    tcase_add_test(tc, ppo_value_rate);
     tcase_add_test(tc, ppo_samples);
     tcase_add_test(tc, ppo_resumes);
     tcase_add_test(tc, ppo_order_of_work);

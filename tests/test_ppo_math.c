@@ -109,7 +109,7 @@ END_TEST
 
 // ---- losses
 
-enum { T = 5 };
+enum { T = 6 };
 
 static Tensor *variable(const float *x) {
     Tensor *t = tensor_new_1d(&arena, true, T);
@@ -117,20 +117,21 @@ static Tensor *variable(const float *x) {
     return t;
 }
 
-// Ratios 1/2, 2, 1, 2, 1/2 under A = 1, 1, 1, -1, -1, clip 1/4.
+// Ratios 1/2, 2, 1, 2, 1/2, 2 under A = 1, 1, 1, -1, -1, 1, clip 1/4.
 START_TEST(ppo_math_policy_by_hand) {
-    const float two = log_f32(2), now[] = {-two, two, 0, two, -two}, old[] = {0, 0, 0, 0, 0}, advantage[] = {1, 1, 1, -1, -1};
-    const float loss[] = {-0.5f, -1.25f, -1, 2, 0.75f}, gradient[] = {-0.5f, 0, -1, 2, 0};
+    const float two = log_f32(2), old[] = {-1, -2, -3, -4, -5, -6}, advantage[] = {1, 1, 1, -1, -1, 1};
+    const float now[] = {-1 - two, -2 + two, -3, -4 + two, -5 - two, -6 + two};
+    const float loss[] = {-0.5f, -1.25f, -1, 2, 0.75f, -1.25f}, gradient[] = {-0.5f, 0, -1, 2, 0, 0};
     Tape tape = tape_make(&arena);
     int clipped = -1;
     Tensor *logp = variable(now);
     const Tensor *found = ppo_policy_loss(&tape, logp, old, advantage, 0.25f, &clipped);
-    ck_assert_int_eq(clipped, 2);
+    ck_assert_int_eq(clipped, 3);
     for (int t = 0; t < T; t++) found->grad[t] = 1;
     tape_backward(&tape);
     for (int t = 0; t < T; t++) {
-        ck_assert_float_eq_tol(tensor_f32(found)[t], loss[t], 1e-6f);
-        ck_assert_float_eq_tol(logp->grad[t], gradient[t], 1e-6f);
+        ck_assert_float_eq_tol(tensor_f32(found)[t], loss[t], 2e-6f);
+        ck_assert_float_eq_tol(logp->grad[t], gradient[t], 2e-6f);
     }
     // Nobody has to count, and nobody has to differentiate.
     const Tensor *plain = ppo_policy_loss(NULL, logp, old, advantage, 0.25f, NULL);
@@ -139,16 +140,22 @@ START_TEST(ppo_math_policy_by_hand) {
 }
 END_TEST
 
-// Values 3, -1, 0.25, 1, -2 against old 0 and returns 2, 2, 2, -1, -2, clip 1/2.
+// Values 3, -1, 1/4, 1, -2, 3 above old ones of 1, 2, ..., returns 2, 2, 2, -1, -2, 2 above them, clip 1/2.
 START_TEST(ppo_math_value_by_hand) {
-    const float value[] = {3, -1, 0.25f, 1, -2}, old[] = {0, 0, 0, 0, 0}, returns[] = {2, 2, 2, -1, -2};
-    // Clipped: 1/2, -1/2, 1/4, 1/2, -1/2; squares by value 1, 9, 49/16, 4, 0, by clipped 9/4, 25/4, 49/16, 9/4, 9/4.
-    const float loss[] = {1.125f, 4.5f, 1.53125f, 2, 1.125f}, gradient[] = {0, -3, -1.75f, 2, 0};
+    const float above[] = {3, -1, 0.25f, 1, -2, 3}, aim[] = {2, 2, 2, -1, -2, 2};
+    // Clipped: 1/2, -1/2, 1/4, 1/2, -1/2, 1/2; squares by value 1, 9, 49/16, 4, 0, 1, by clipped 9/4, 25/4, 49/16, 9/4, 9/4, 9/4.
+    const float loss[] = {1.125f, 4.5f, 1.53125f, 2, 1.125f, 1.125f}, gradient[] = {0, -3, -1.75f, 2, 0, 0};
+    float value[T], old[T], returns[T];
+    for (int t = 0; t < T; t++) {
+        old[t] = (float)(t + 1);
+        value[t] = old[t] + above[t];
+        returns[t] = old[t] + aim[t];
+    }
     Tape tape = tape_make(&arena);
     int clipped = -1;
     Tensor *v = variable(value);
     const Tensor *found = ppo_value_loss(&tape, v, old, returns, 0.5f, &clipped);
-    ck_assert_int_eq(clipped, 2);
+    ck_assert_int_eq(clipped, 3);
     for (int t = 0; t < T; t++) found->grad[t] = 1;
     tape_backward(&tape);
     check_bits("loss", tensor_f32(found), loss, T);

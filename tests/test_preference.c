@@ -191,6 +191,42 @@ START_TEST(preference_learns) {
 }
 END_TEST
 
+// Every epoch is a shuffle of its own; a step's line holds the means over its pairs.
+START_TEST(preference_epochs) {
+    const char *dir = temporary_make(&arena);
+    PreferenceConfig config = config_of(2);
+    config.schedule = (Schedule){.kind = SCHEDULE_CONSTANT, .rate = 0};
+    Role *model;
+    Session session;
+    ck_ok(train(&model, dir, &config, -1, &session), error);
+    int order[PAIRS];
+    uint32_t work[PAIRS];
+    for (int step = 0; step < 2 * PER_EPOCH; step++) {
+        rng_shuffle(rng_key(7, "preference.shuffle"), (uint32_t)(step / PER_EPOCH), PAIRS, order, work);
+        int first = step % PER_EPOCH * BATCH, size = PAIRS - first < BATCH ? PAIRS - first : BATCH;
+        double loss = 0, margin = 0, accuracy = 0, reward = 0;
+        for (int i = first; i < first + size; i++) {
+            const PairTokens *p = &pairs[order[i]];
+            Sequence both[2] = {p->chosen, p->rejected};
+            float score[2];
+            ck_ok(score_preference(score, model, both, 2, &session, &error), error);
+            // At rate 0 the head is still the first one; training sees scores before they are normalised.
+            double d = (double)(score[0] - score[1]) * (double)model->deviation, label = (double)p->label;
+            loss += (label * log1p(exp(-d)) + (1 - label) * log1p(exp(d))) / size;
+            margin += d / size;
+            accuracy += (d > 0) / (double)size;
+            reward += ((double)(score[0] + score[1]) * (double)model->deviation + 2 * (double)model->mean) / (2 * size);
+        }
+        ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", step, "loss"), loss, 1e-5);
+        ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", step, "margin"), margin, 1e-5);
+        ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", step, "mean_reward"), reward, 1e-5);
+        ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", step, "accuracy"), accuracy, 1e-6);
+    }
+    tiny_session_end(&session);
+    temporary_remove(dir);
+}
+END_TEST
+
 // Ties count as wrong.
 START_TEST(preference_accuracy_by_hand) {
     Session session = tiny_session(&arena, "");
@@ -390,6 +426,7 @@ Suite *suite_preference(void) {
     tcase_add_test(tc, preference_encodes);
     tcase_add_test(tc, preference_refuses_pairs);
     tcase_add_test(tc, preference_learns);
+    tcase_add_test(tc, preference_epochs);
     tcase_add_test(tc, preference_accuracy_by_hand);
     tcase_add_test(tc, preference_resumes);
     tcase_add_test(tc, preference_units);

@@ -49,6 +49,11 @@ START_TEST(role_starts_as_base) {
     ck_assert_ptr_null(full->adapter);
     ck_assert_uint_eq(full->params.count, config_count_weights(&base.llama.config));
     ck_assert_ptr_ne(full->llama->weights.embedding->data, base.llama.weights.embedding->data);
+    // Its A is a function of the seed.
+    RoleConfig plain = {.adapter = adapter_default()};
+    const Role *again = role_make(&arena, &base, &plain, 1), *other = role_make(&arena, &base, &plain, 2);
+    check_bits("same seed", again->params.value, policy->params.value, policy->params.count);
+    ck_assert_int_ne(memcmp(other->params.value, policy->params.value, policy->params.count * sizeof(float)), 0);
     // Frozen: no gradients.
     config = (RoleConfig){.adapter = adapter_default(), .head = true};
     ck_assert_ptr_null(role_make(&arena, &base, &config, 1)->params.grad);

@@ -101,7 +101,7 @@ static void compare(const SamplerConfig *config, const float *z, int V, float u)
 START_TEST(sampler_definition) {
     static const int VOCABULARY[] = {1, 2, 17, 255, 256, 257, 600, MOST};
     static const int TOP_K[] = {0, 1, 2, 50, 255, 5000};
-    static const float TOP_P[] = {1, 0.9f, 0.5f, 1e-6f, 0.999999f}, U[] = {0, 0x1p-24f, 0.25f, 0.5f, 0.75f, 1 - 0x1p-24f};
+    static const float TOP_P[] = {1, 0.9f, 0.5f, 0, 0.999999f}, U[] = {0, 0x1p-24f, 0.25f, 0.5f, 0.75f, 1 - 0x1p-24f};
     static float z[MOST];
     RngKey key = rng_key(3, "sampler");
     uint32_t n = 0;
