@@ -122,7 +122,10 @@ static Status measure_scores(Role *model, const PairTokens *pairs, int n, Sessio
     for (int i = 0; i < 2 * n; i++) copy[i] = (score[i] - mean) * (score[i] - mean);
     model->mean = mean;
     model->deviation = sqrtf(tree_sum(copy, 2 * n) / (float)(2 * n));
-    if (!(model->deviation > 0))
+    // Equal scores: their mean may round, so the deviation alone does not tell.
+    bool differ = false;
+    for (int i = 1; i < 2 * n; i++) differ |= score[i] != score[0];
+    if (!differ || !(model->deviation > 0))
         return error_set(error, ERR_NUMERIC, "preference: all %d scores are equal (%g): nothing was learned", 2 * n, (double)mean);
     return OK;
 }

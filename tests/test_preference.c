@@ -406,16 +406,20 @@ START_TEST(preference_names_step) {
 END_TEST
 
 START_TEST(preference_needs_difference) {
-    // All replies equal: nothing can be learned, and no deviation can be divided by.
-    for (int i = 0; i < PAIRS; i++) pairs[i].chosen = pairs[i].rejected = pairs[0].chosen;
-    const char *dir = temporary_make(&arena);
-    PreferenceConfig config = config_of(1);
-    Role *model;
-    Session session;
-    ck_assert_int_eq(train(&model, dir, &config, -1, &session), ERR_NUMERIC);
-    ck_assert_ptr_nonnull(strstr(error.text, "equal"));
-    tiny_session_end(&session);
-    temporary_remove(dir);
+    // All replies equal: nothing can be learned, and no deviation can be divided by, whatever the mean of equal numbers rounds to.
+    for (int k = 0; k < 6; k++) {
+        pairs[k].chosen.ids[0] = 70 + k;
+        Sequence one = pairs[k].chosen;
+        for (int i = 0; i < PAIRS; i++) pairs[i].chosen = pairs[i].rejected = one;
+        const char *dir = temporary_make(&arena);
+        PreferenceConfig config = config_of(1);
+        Role *model;
+        Session session;
+        ck_assert_int_eq(train(&model, dir, &config, -1, &session), ERR_NUMERIC);
+        ck_assert_ptr_nonnull(strstr(error.text, "equal"));
+        tiny_session_end(&session);
+        temporary_remove(dir);
+    }
 }
 END_TEST
 
