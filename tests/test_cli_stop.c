@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -226,12 +227,14 @@ Suite *suite_cli_stop(void) {
     tcase_add_checked_fixture(test, set_up, tear_down);
     tcase_set_timeout(test, 120);
     tcase_add_test(test, test_interrupt);
+    tcase_add_test(test, test_finished);
+    suite_add_tcase(suite, test);
+    // An emulator shows nothing more in the other chains, and takes minutes for them.
+    if (getenv("RLCD_QEMU") != NULL) return suite;
     tcase_add_test(test, test_terminate);
     tcase_add_test(test, test_kill);
     tcase_add_test(test, test_max_time);
-    tcase_add_test(test, test_finished);
     tcase_add_test(test, test_damage);
     tcase_add_test(test, test_pause);
-    suite_add_tcase(suite, test);
     return suite;
 }
