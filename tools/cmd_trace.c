@@ -116,7 +116,10 @@ static Status trace_draw(Trace *t, const int32_t *ids, int count, Error *error) 
     logits_forward(z, row, llama->weights.head->data, llama->weights.head->type, 1, 1, D, V);
     printf("hidden row of the last prompt token: %.7g %.7g %.7g ... (%d numbers)\n", (double)row[0], (double)row[1], (double)row[2], D);
     logprob_row(z, V, 0, &max, &total);
-    printf("logits z = h W^T over %d ids: largest %.7g; sum of exp(z - max) = %.7g\n", V, (double)max, (double)total);
+    printf(
+        "logits z = h W^T over all %d ids (simulate keeps the 50 likeliest unless told otherwise): largest %.7g; sum of exp(z - max) = "
+        "%.7g\n",
+        V, (double)max, (double)total);
     SamplerConfig sampler = sampler_default();
     RngKey key = rng_key(t->session.seed, "simulate.sample");
     RngDraw draw = {.prompt = (uint32_t)t->prompt.index, .side = SIDE_PLUS};
