@@ -180,6 +180,18 @@ START_TEST(test_finished) {
 }
 END_TEST
 
+// --resume never makes everything anew and ends with the same bits; nothing of the earlier run can be gone on from.
+START_TEST(test_never) {
+    const char *out = cli_format(&arena, "%s-never", reference);
+    cli_ok(&arena, "run", TINY_RECIPE, "--out", out, OPTIONS);
+    struct timespec then = changed(cli_format(&arena, "%s/preference/run.json", out));
+    CliResult r = cli_ok(&arena, "run", TINY_RECIPE, "--out", out, "--resume", "never", OPTIONS);
+    struct timespec now = changed(cli_format(&arena, "%s/preference/run.json", out));
+    ck_assert(text_equal(r.out, table));
+    ck_assert(now.tv_sec != then.tv_sec || now.tv_nsec != then.tv_nsec);
+}
+END_TEST
+
 // A damaged newest checkpoint is named, and the next older one goes on to the same bits; with none whole left the run refuses.
 START_TEST(test_damage) {
     Error error;
@@ -228,6 +240,7 @@ Suite *suite_cli_stop(void) {
     tcase_set_timeout(test, 120);
     tcase_add_test(test, test_interrupt);
     tcase_add_test(test, test_finished);
+    tcase_add_test(test, test_never);
     suite_add_tcase(suite, test);
     // An emulator shows nothing more in the other chains, and takes minutes for them.
     if (getenv("RLCD_QEMU") != NULL) return suite;

@@ -14,7 +14,7 @@ static const Option GENERAL[] = {
     {"memory", OPTION_SIZE, NULL, NULL, false, false, 0, 0, NULL, "SIZE", "Cap on the memory that is asked for, such as 2G."},
     {"rows", OPTION_INT, "512", NULL, false, false, 1, 1e6, NULL, "N", "Rows of a scoring batch."},
     {"resume", OPTION_CHOICE, "auto", NULL, false, false, 0, 0, "auto|never|must", NULL,
-     "Go on from the newest checkpoint; must: fail where there is no run."},
+     "Go on from the newest checkpoint; must: fail where there is no run; never: begin anew."},
     {"checkpoint_every", OPTION_INT, "10", NULL, false, false, 1, 1e9, NULL, "N", "Steps between checkpoints."},
     {"keep", OPTION_INT, "2", NULL, false, false, 1, 1e6, NULL, "N", "Checkpoints that are kept."},
     {"max_time", OPTION_DURATION, NULL, NULL, false, false, 0, 0, NULL, "TIME", "Save and exit with 75 after this time, such as 3h30m."},

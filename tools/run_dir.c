@@ -1,7 +1,9 @@
 #include "tools/run_dir.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tensor/base/file.h"
 #include "tensor/base/metrics.h"
@@ -93,7 +95,7 @@ static Status compare_card(RunDir *run, bool *finished, Error *error) {
             error, ERR_DATA,
             "%s: this directory belongs to another recipe or other inputs (found %.12s..., expected %.12s...); choose another --out",
             run->path, hash.data, run->recipe_hash);
-    *finished = text_equal(state, TEXT("done"));
+    *finished = text_equal(state, TEXT("done")) && strcmp(args_text(run->args, "resume"), "never") != 0;
     return OK;
 }
 
@@ -117,12 +119,28 @@ Status run_dir_begin(RunDir *run, bool *finished, Error *error) {
     return compare_card(run, finished, error);
 }
 
+// --resume never: what an earlier run made goes, so that no later one can go on from it.
+static Status clear(RunDir *run, Error *error) {
+    const char **names;
+    int count;
+    TRY(directory_list(run->arena, run->path, &names, &count, error));
+    for (int i = 0; i < count; i++) {
+        Text name = text_of(names[i]);
+        const char *path = path_join(run->arena, run->path, names[i]);
+        if (text_begins(name, TEXT("checkpoint-"))) TRY(directory_remove(path, error));
+        if ((text_ends(name, TEXT(".jsonl")) || text_equal(name, TEXT("table.txt"))) && unlink(path) != 0)
+            return error_set(error, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    }
+    return directory_sync(run->path, error);
+}
+
 Status run_dir_start(RunDir *run, Error *error) {
     bool finished = false;
     TRY(directory_make(run->path, error));
     TRY(lock_take(&run->lock, run->path, error));
     // Another process may have begun since the card was looked at.
     TRY(compare_card(run, &finished, error));
+    if (strcmp(args_text(run->args, "resume"), "never") == 0) TRY(clear(run, error));
     return write_card(run, false, error);
 }
 
