@@ -43,13 +43,13 @@ static Status reply_ids(const int32_t **ids, int *count, const int32_t *stored, 
     return OK;
 }
 
-Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens,
-                         Arena *arena, int *cut, Error *error) {
+Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, const Base *base, const char *tokenizer_hash,
+                         int max_tokens, Arena *arena, Error *error) {
     *out = arena_alloc(arena, (size_t)(pairs->count + 1) * sizeof **out);
-    *cut = 0;
+    *fit = (PairFit){0};
     for (int i = 0; i < pairs->count; i++) {
         const Pair *p = &pairs->pair[i];
-        PairTokens *t = *out + i;
+        PairTokens *t = *out + fit->kept;
         bool stored = p->tokenizer.size > 0 && text_equal(p->tokenizer, text_of(tokenizer_hash));
         int32_t *prompt;
         const int32_t *chosen, *rejected;
@@ -62,14 +62,18 @@ Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *ba
 
         // Both replies keep the same prompt: what the longer one leaves room for.
         int longer = n_chosen > n_rejected ? n_chosen : n_rejected, room = max_tokens - longer - 1;
-        if (room < 1)
-            return error_set(error, ERR_DATA, "pair %d: a reply of %d tokens does not fit into %d with a prompt", i, longer, max_tokens);
-        *cut += n_prompt > room;
+        if (room < 1) {
+            fit->too_long++;
+            continue;
+        }
+        fit->cut += n_prompt > room;
         const int32_t *kept = ids_keep_last(prompt, &n_prompt, room);
         t->chosen = sequence_join(arena, kept, n_prompt, chosen, n_chosen, base->end);
         t->rejected = sequence_join(arena, kept, n_prompt, rejected, n_rejected, base->end);
         t->label = (float)p->label;
+        fit->kept++;
     }
+    if (fit->kept == 0) return error_set(error, ERR_DATA, "pairs: none of %d fits into %d tokens", pairs->count, max_tokens);
     return OK;
 }
 

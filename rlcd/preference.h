@@ -34,10 +34,17 @@ typedef struct {
     float label;
 } PairTokens;
 
+// How pairs met the length limit.
+typedef struct {
+    int kept;      // usable pairs
+    int cut;       // of them: prompts that lost their left part
+    int too_long;  // left out: a reply alone does not fit
+} PairFit;
+
 // Token ids of pairs: stored ids where they belong to this tokenizer, else the texts encoded apart and joined; one end-of-text.
-// *cut counts prompts that lost their left part. ERR_DATA when a reply alone does not fit.
-Status preference_tokens(PairTokens **out, const PairList *pairs, const Base *base, const char *tokenizer_hash, int max_tokens,
-                         Arena *arena, int *cut, Error *error);
+// The kept pairs come first to last in out[0 .. fit->kept). ERR_DATA when none is left.
+Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, const Base *base, const char *tokenizer_hash,
+                         int max_tokens, Arena *arena, Error *error);
 
 // Trains a new role on pairs and stores checkpoints; the last one also holds mean and deviation of the scores over the training
 // replies. `model` lives in session->run. ERR_STOPPED: a checkpoint was written. ERR_NUMERIC: the loss of a named pair or a

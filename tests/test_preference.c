@@ -85,7 +85,7 @@ START_TEST(preference_encodes) {
     const int32_t stored[] = {7, 8, 9};
     PairList some = {.count = 3, .pair = list};
     PairTokens *out;
-    int cut;
+    PairFit fit;
     list[0].label = 0.25;
     list[1].tokenizer = TEXT("hash");
     list[1].chosen_ids = stored;
@@ -93,8 +93,8 @@ START_TEST(preference_encodes) {
     list[2].tokenizer = TEXT("another");
     list[2].chosen_ids = list[2].rejected_ids = stored;
     list[2].chosen_count = list[2].rejected_count = 3;
-    ck_ok(preference_tokens(&out, &some, &base, "hash", 60, &arena, &cut, &error), error);
-    ck_assert_int_eq(cut, 0);
+    ck_ok(preference_tokens(&out, &fit, &some, &base, "hash", 60, &arena, &error), error);
+    ck_assert_int_eq(fit.cut, 0);
     check_sequence(&out[0].chosen, "\n\nHuman: Hi?\n\nAssistant:", " Good day.");
     check_sequence(&out[0].rejected, "\n\nHuman: Hi?\n\nAssistant:", " No");
     ck_assert_float_eq(out[0].label, 0.25f);
@@ -110,8 +110,8 @@ START_TEST(preference_encodes) {
     // Both sides keep the same end of the prompt: what the longer reply leaves room for.
     int whole = out[0].chosen.count, prompt = out[0].chosen.from;
     some.count = 1;
-    ck_ok(preference_tokens(&out, &some, &base, "hash", whole - 2, &arena, &cut, &error), error);
-    ck_assert_int_eq(cut, 1);
+    ck_ok(preference_tokens(&out, &fit, &some, &base, "hash", whole - 2, &arena, &error), error);
+    ck_assert_int_eq(fit.cut, 1);
     ck_assert_int_eq(out[0].chosen.count, whole - 2);
     ck_assert_int_eq(out[0].chosen.from, prompt - 2);
     ck_assert_int_eq(out[0].rejected.from, prompt - 2);
@@ -126,19 +126,24 @@ START_TEST(preference_refuses_pairs) {
     int32_t stored[] = {7, TINY_V};
     PairList some = {.count = 2, .pair = list};
     PairTokens *out;
-    int cut;
-    ck_assert_int_eq(preference_tokens(&out, &some, &base, "hash", 5, &arena, &cut, &error), ERR_DATA);
-    ck_assert_ptr_nonnull(strstr(error.text, "pair 1"));
+    PairFit fit;
+    // A pair whose reply alone does not fit is left out and counted; the others keep their order.
+    ck_ok(preference_tokens(&out, &fit, &some, &base, "hash", 5, &arena, &error), error);
+    ck_assert_int_eq(fit.kept, 1);
+    ck_assert_int_eq(fit.too_long, 1);
+    check_sequence(&out[0].chosen, "p", " a");
+    ck_assert_int_eq(preference_tokens(&out, &fit, &some, &base, "hash", 2, &arena, &error), ERR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.text, "none of 2"));
     list[1].tokenizer = TEXT("hash");
     list[1].rejected_ids = stored;
     list[1].rejected_count = 2;
-    ck_assert_int_eq(preference_tokens(&out, &some, &base, "hash", 60, &arena, &cut, &error), ERR_DATA);
+    ck_assert_int_eq(preference_tokens(&out, &fit, &some, &base, "hash", 60, &arena, &error), ERR_DATA);
     ck_assert_ptr_nonnull(strstr(error.text, "pair 1"));
     ck_assert_ptr_nonnull(strstr(error.text, "600"));
     stored[1] = -1;
-    ck_assert_int_eq(preference_tokens(&out, &some, &base, "hash", 60, &arena, &cut, &error), ERR_DATA);
+    ck_assert_int_eq(preference_tokens(&out, &fit, &some, &base, "hash", 60, &arena, &error), ERR_DATA);
     list[1].prompt = TEXT("\xff");
-    ck_assert_int_eq(preference_tokens(&out, &some, &base, "", 60, &arena, &cut, &error), ERR_DATA);
+    ck_assert_int_eq(preference_tokens(&out, &fit, &some, &base, "", 60, &arena, &error), ERR_DATA);
     ck_assert_ptr_nonnull(strstr(error.text, "pair 1"));
 }
 END_TEST

@@ -27,7 +27,7 @@ typedef struct {
     Str *summary;
     const Role *preference;
     PairTokens *pairs;
-    int n_pairs, cut_pairs;
+    PairFit fit;
     Task task;
     PromptTokens *prompts;
     int n_prompts, cut_prompts;
@@ -45,9 +45,8 @@ static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
         TRY(tool_limit(&limit, args, "eval.pairs_limit", error));
         TRY(pairs_read(&pairs, arena, in->pairs, in->n_pairs, task_plain(), false, error));
         if (limit >= 0 && pairs.count > limit) pairs.count = (int)limit;
-        e->n_pairs = pairs.count;
-        TRY(preference_tokens(&e->pairs, &pairs, &tool->base, tool->tokenizer_hash, (int)args_int(args, "eval.max_tokens"), arena,
-                              &e->cut_pairs, error));
+        TRY(preference_tokens(&e->pairs, &e->fit, &pairs, &tool->base, tool->tokenizer_hash, (int)args_int(args, "eval.max_tokens"), arena,
+                              error));
     }
     if (in->prompts) {
         const char *path;
@@ -64,11 +63,12 @@ static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
 static Status accuracy_on_pairs(Eval *e, Error *error) {
     int64_t right;
     e->session->progress("eval", 0, e->parts, "");
-    TRY(preference_accuracy(&right, NULL, e->preference, e->pairs, e->n_pairs, e->session, error));
-    MeasureInterval interval = measure_wilson(right, e->n_pairs, MEASURE_Z95);
-    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d}", (long long)right, e->n_pairs, e->cut_pairs);
-    str_printf(e->summary, "human pairs    accuracy %.1f %% [%.1f, %.1f] on %d pairs (%d prompts cut)\n",
-               100.0 * (double)right / e->n_pairs, 100 * interval.low, 100 * interval.high, e->n_pairs, e->cut_pairs);
+    TRY(preference_accuracy(&right, NULL, e->preference, e->pairs, e->fit.kept, e->session, error));
+    MeasureInterval interval = measure_wilson(right, e->fit.kept, MEASURE_Z95);
+    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d,\"too_long\":%d}", (long long)right, e->fit.kept,
+               e->fit.cut, e->fit.too_long);
+    str_printf(e->summary, "human pairs    accuracy %.1f %% [%.1f, %.1f] on %d pairs (%d prompts cut, %d pairs too long)\n",
+               100.0 * (double)right / e->fit.kept, 100 * interval.low, 100 * interval.high, e->fit.kept, e->fit.cut, e->fit.too_long);
     return OK;
 }
 

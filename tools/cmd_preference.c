@@ -47,7 +47,7 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     Role *model;
     Metrics metrics = {0};
     bool finished;
-    int cut;
+    PairFit fit;
     Status status;
     run_dir_open(&run, &tool->text, dir, "preference", args);
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
@@ -58,14 +58,13 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
         goto done;
     }
     TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
-    int holdout = (int)args_int(args, "preference.holdout");
-    if (holdout >= pairs.count) {
-        status = error_set(error, ERR_DATA, "preference: %d pairs held out of %d leave nothing to train on", holdout, pairs.count);
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
+    TRY_DONE(preference_tokens(&tokens, &fit, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, error));
+    int holdout = (int)args_int(args, "preference.holdout"), trained = fit.kept - holdout;
+    if (trained < 1) {
+        status = error_set(error, ERR_DATA, "preference: %d pairs held out of %d leave nothing to train on", holdout, fit.kept);
         goto done;
     }
-    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
-    TRY_DONE(preference_tokens(&tokens, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, &cut, error));
-    int trained = pairs.count - holdout;
     TRY_DONE(run_dir_start(&run, error));
 
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
@@ -81,11 +80,13 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
         goto done;
     }
     MeasureInterval interval = measure_wilson(right, n, MEASURE_Z95);
-    str_printf(&run.result, ",\"preference\":{\"pairs\":%d,\"cut\":%d,\"measured\":\"%s\",\"right\":%lld,\"of\":%d}", trained, cut,
-               holdout ? "held out" : "trained", (long long)right, n);
+    str_printf(&run.result, ",\"preference\":{\"pairs\":%d,\"cut\":%d,\"too_long\":%d,\"measured\":\"%s\",\"right\":%lld,\"of\":%d}",
+               trained, fit.cut, fit.too_long, holdout ? "held out" : "trained", (long long)right, n);
     Str table = str_make(&tool->text);
-    str_printf(&table, "preference     %d pairs trained (%d prompts cut); accuracy on %d %s pairs %.1f %% [%.1f, %.1f]\n", trained, cut, n,
-               holdout ? "held-out" : "trained", 100.0 * (double)right / n, 100 * interval.low, 100 * interval.high);
+    str_printf(&table,
+               "preference     %d pairs trained (%d prompts cut, %d pairs too long); accuracy on %d %s pairs %.1f %% [%.1f, %.1f]\n",
+               trained, fit.cut, fit.too_long, n, holdout ? "held-out" : "trained", 100.0 * (double)right / n, 100 * interval.low,
+               100 * interval.high);
     TRY_DONE(metrics_close(&metrics, error));
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
