@@ -58,13 +58,13 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
         goto done;
     }
     TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
-    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
     TRY_DONE(preference_tokens(&tokens, &fit, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, error));
     int holdout = (int)args_int(args, "preference.holdout"), trained = fit.kept - holdout;
     if (trained < 1) {
         status = error_set(error, ERR_DATA, "preference: %d pairs held out of %d leave nothing to train on", holdout, fit.kept);
         goto done;
     }
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
     TRY_DONE(run_dir_start(&run, error));
 
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
