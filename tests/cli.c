@@ -89,7 +89,7 @@ static Text take_stream(int fd, Arena *arena) {
 
 CliResult cli_wait(CliProcess *process, Arena *arena) {
     const char *factor = getenv("CK_TIMEOUT_MULTIPLIER");
-    int status = 0, seconds = 60 * (factor && atoi(factor) > 0 ? atoi(factor) : 1);
+    int status = 0, seconds = 240 * (factor && atoi(factor) > 0 ? atoi(factor) : 1);
     bool late = false;
     time_t begun = time(NULL);
     for (;;) {

@@ -107,7 +107,7 @@ Suite *suite_cli_bits(void) {
     Suite *suite = suite_create("cli_bits");
     TCase *test = tcase_create("bits");
     tcase_add_checked_fixture(test, set_up, tear_down);
-    tcase_set_timeout(test, 90);
+    tcase_set_timeout(test, 600);
     for (int i = 0; i < (int)(sizeof VARIANTS / sizeof *VARIANTS); i++)
         if (getenv("RLCD_QEMU") == NULL || VARIANTS[i].emulated) tcase_add_loop_test(test, test_recipe, i, i + 1);
     tcase_add_test(test, test_generate);

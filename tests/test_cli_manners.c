@@ -275,7 +275,7 @@ Suite *suite_cli_manners(void) {
     Suite *suite = suite_create("cli_manners");
     TCase *test = tcase_create("manners");
     tcase_add_checked_fixture(test, set_up, tear_down);
-    tcase_set_timeout(test, 90);
+    tcase_set_timeout(test, 600);
     tcase_add_test(test, test_help);
     tcase_add_test(test, test_spellings);
     tcase_add_test(test, test_progress);

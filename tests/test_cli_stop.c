@@ -237,7 +237,7 @@ Suite *suite_cli_stop(void) {
     TCase *test = tcase_create("stop");
     tcase_add_unchecked_fixture(test, begin_all, end_all);
     tcase_add_checked_fixture(test, set_up, tear_down);
-    tcase_set_timeout(test, 120);
+    tcase_set_timeout(test, 600);
     tcase_add_test(test, test_interrupt);
     tcase_add_test(test, test_finished);
     tcase_add_test(test, test_never);
