@@ -5,6 +5,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nn/logprob.h"
@@ -369,6 +370,8 @@ static void check_item(const Llama *model, const Json *item, double *worst_logit
     arena_release(&arena, mark);
 }
 
+static size_t item_tokens(const Json *item) { return json_get(item, "prompt_ids")->count + json_get(item, "response_ids")->count; }
+
 // Token ids of texts are the tokenizer's test; here the ids of a decoded prompt come back.
 static void check_ids(const Tokenizer *tokenizer, const Json *item) {
     int n, count;
@@ -398,10 +401,14 @@ START_TEST(model_real) {
     ck_assert_uint_eq(items->count, 10);
     double worst_logit = 0, worst_sum = 0;
     int checked = 0;
-    // All ten were measured once (logits off by 3.5e-5, a reply's token by 1.1e-5); four keep the suite short.
+    // All ten were measured once (logits off by 3.5e-5, a reply's token by 1.1e-5); four keep the suite short, and under an
+    // emulator the shortest one stands for all.
+    const Json *shortest = items->child;
+    for (const Json *item = items->child; item; item = item->next)
+        if (item_tokens(item) < item_tokens(shortest)) shortest = item;
     for (const Json *item = items->child; item; item = item->next, checked++) {
         check_ids(real.tokenizer, item);
-        if (checked < 4) check_item(&real.llama, item, &worst_logit, &worst_sum);
+        if (getenv("RLCD_QEMU") ? item == shortest : checked < 4) check_item(&real.llama, item, &worst_logit, &worst_sum);
     }
     ck_assert_int_eq(checked, 10);
     ck_assert_double_le(worst_logit, 2e-3);
