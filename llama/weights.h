@@ -22,7 +22,6 @@ typedef struct {
     LlamaLayer *layer;   // L of them
     Tensor *norm;        // [D] fp32
     Tensor *head;        // [V,D]; the embedding itself when tied
-    RopeTable *rope;     // filled by llama_prepare (model.h)
     float *inv_freq;     // [S/2]: from the config, or divided by a GGUF's rope_freqs.weight
 } LlamaWeights;
 
