@@ -70,7 +70,7 @@ Tensor *llama_forward(Tape *tape, const Llama *model, const Adapter *adapter, co
     REQUIRE(tape == NULL || cache == NULL, "llama: a gradient through the cache is not wanted anywhere");
     Call call = {tape, model, adapter, batch, cache};
 
-    Tensor *x = embedding(tape, arena, model->weights.embedding, batch->ids, batch->N);
+    Tensor *x = embedding(tape, arena, model->weights.embedding, batch->ids, batch->N, batch->tied);
     for (int l = 0; l < config->L; l++) {
         ArenaMark mark = arena_mark(arena);
         Tensor *next = block(&call, l, x);
@@ -103,6 +103,29 @@ LlamaBatch llama_batch(Arena *arena, const int32_t *const *ids, const int *lengt
     }
     offsets[B] = row;
     return (LlamaBatch){.N = N, .B = B, .ids = joined, .offsets = offsets, .position = position};
+}
+
+// The head is the embedding, and both are trained.
+static bool is_tied_and_trained(const Llama *model) {
+    return model->weights.head == model->weights.embedding && model->weights.head->grad != NULL;
+}
+
+TiedHead *llama_tie(LlamaBatch *batch, const Llama *model, const int *head_rows, Arena *arena) {
+    // One sequence has that order by itself.
+    if (batch->B == 1 || !is_tied_and_trained(model)) return NULL;
+    TiedHead *tied = arena_alloc(arena, sizeof *tied);
+    *tied = (TiedHead){.B = batch->B, .head_rows = head_rows, .token_rows = batch->offsets};
+    batch->tied = tied;
+    return tied;
+}
+
+int llama_pass(const Llama *model, const int *lengths, int n, int rows) {
+    enum { HEAD_BYTES = 24 << 20 };
+    int most = (int)(HEAD_BYTES / ((size_t)model->config.V * sizeof(float)));
+    if (is_tied_and_trained(model) && rows > most) rows = most;
+    int count = 1, sum = n > 0 ? lengths[0] : 0;
+    while (count < n && sum + lengths[count] <= rows) sum += lengths[count++];
+    return count < n ? count : n;
 }
 
 Status llama_open(Llama *model, Arena *arena, const char *path, Error *error) {

@@ -11,6 +11,7 @@
 #include "llama/config.h"
 #include "llama/kvcache.h"
 #include "llama/weights.h"
+#include "nn/embedding.h"
 #include "tensor/tape.h"
 
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
     const int *offsets;   // [B + 1]
     const int *position;  // [N] place in its sequence
     const int *slot;      // [B] place in the cache; NULL without a cache
+    TiedHead *tied;       // order of a tied head's gradient (llama_tie); NULL: not needed
 } LlamaBatch;
 
 // Opens a model's weights and prepares angles for `positions` positions (at most the model's context, checked).
@@ -43,6 +45,14 @@ void llama_fill(Llama *twin, const Llama *model);
 
 // A batch of whole sequences in `arena`: ids are joined, offsets and positions filled in.
 LlamaBatch llama_batch(Arena *arena, const int32_t *const *ids, const int *lengths, int B);
+
+// For a pass of several sequences whose head has the rows head_rows[b] .. head_rows[b+1] of sequence b: where the head is the
+// trained embedding itself, gives what logprob needs to keep the order of numerics.md, G1, and notes it in `batch`. Else NULL.
+TiedHead *llama_tie(LlamaBatch *batch, const Llama *model, const int *head_rows, Arena *arena);
+
+// How many of the next sequences (lengths[0 .. n), at least 1) make one training pass of about `rows` rows; a tied and trained
+// head keeps all its logits' gradients, so their size counts as well. The number never changes a bit.
+int llama_pass(const Llama *model, const int *lengths, int n, int rows);
 
 // Hidden rows [N, D] behind the final norm, in `arena`. With a cache: keys and values of the new rows are stored in their
 // slots, whose lengths grow. Without a tape everything but the result is released again.

@@ -106,16 +106,17 @@ static void backward_rows(void *context, size_t first, size_t last, int thread) 
     }
 }
 
-void logprob_backward(float *dx, float *dw, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
+void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
                       float temperature, int N, int D, int V) {
     Arena *scratch = pool_scratch(0);
     ArenaMark mark = arena_mark(scratch);
     int rows = chunk_rows(N, V);
     Chunk c = {.dlogp = dlogp, .target = target, .temperature = temperature, .V = (size_t)V};
-    c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
+    if (dz == NULL) c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
     for (int n = 0; n < N; n += rows) {
         int here = N - n < rows ? N - n : rows;
         const float *part = x + (size_t)n * (size_t)D;
+        if (dz) c.z = dz + (size_t)n * c.V;
         logits_forward(c.z, part, w, type, temperature, here, D, V);
         c.row = (size_t)n;
         spread((size_t)here, 16 * c.V, backward_rows, &c);
@@ -129,12 +130,23 @@ typedef struct {
     Tensor *y, *x, *w;
     const int32_t *target;
     float temperature;
+    TiedHead *tied;
+    Arena *arena;
 } LogprobContext;
 
 static void backward(void *context) {
     const LogprobContext *c = context;
-    logprob_backward(c->x->grad, c->w->grad, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature,
-                     tensor_rows(c->x), tensor_columns(c->x), c->w->dim[0]);
+    int N = tensor_rows(c->x), V = c->w->dim[0];
+    float *dw = c->w->grad, *dz = NULL;
+    // The embedding's backward adds dz^T x at its turn.
+    if (c->tied && dw) {
+        REQUIRE(c->tied->head_rows[c->tied->B] == N, "logprob: %d rows, the tied head has %d", N, c->tied->head_rows[c->tied->B]);
+        c->tied->x = tensor_f32(c->x);
+        c->tied->dz = dz = arena_alloc(c->arena, (size_t)N * (size_t)V * sizeof *dz);
+        dw = NULL;
+    }
+    logprob_backward(c->x->grad, dw, dz, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature, N,
+                     tensor_columns(c->x), V);
 }
 
 Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, const LogprobExtra *extra) {
@@ -146,7 +158,7 @@ Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float t
     logprob_forward(tensor_f32(y), extra, tensor_f32(x), w->data, w->type, target, temperature, N, D, V);
     if (y->grad) {
         LogprobContext *c = arena_alloc(tape->arena, sizeof *c);
-        *c = (LogprobContext){y, x, w, target, temperature};
+        *c = (LogprobContext){y, x, w, target, temperature, extra ? extra->tied : NULL, tape->arena};
         tape_record(tape, backward, c);
     }
     return y;

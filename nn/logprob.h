@@ -6,13 +6,14 @@
 #ifndef NN_LOGPROB_H
 #define NN_LOGPROB_H
 
-#include "tensor/tape.h"
+#include "nn/embedding.h"
 
-// What is seen on the way and wanted as a diagnostic; pointers may be NULL.
+// What else is wanted; pointers may be NULL.
 typedef struct {
     float *entropy;   // [N] -sum p log p = log(total) - (sum e_i * (z_i - max)) / total, both sums A1
     float *max;       // [N]
     float *total;     // [N] sum of exp(z - max)
+    TiedHead *tied;   // the op only: dW waits for the embedding's backward
 } LogprobExtra;
 
 // Logits of N rows, divided by the temperature: z[N,V] (the sampler's view; the same bits as inside logprob).
@@ -24,10 +25,11 @@ float logprob_row(const float *z, int V, int32_t target, float *max, float *tota
 // logp[N] of target[N]. Temperature > 0.
 void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,
                      float temperature, int N, int D, int V);
-// dx += and dw continues; dw NULL for a frozen head. Rows with dlogp == 0 take part like all others.
-void logprob_backward(float *dx, float *dw, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
+// dx += and dw continues; dw NULL for a frozen head. Rows with dlogp == 0 take part like all others. dz[N,V] (may be NULL) keeps
+// the logits' gradient.
+void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
                       float temperature, int N, int D, int V);
-// The op: [N] values. `target` must stay valid until backward.
+// The op: [N] values. `target` and what `extra` points to must stay valid until backward.
 Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, const LogprobExtra *extra);
 
 #endif

@@ -103,74 +103,116 @@ static void shape_and_estimate(Ppo *ppo, Rollout *rollouts, int n) {
     }
 }
 
-// ---- the two losses of one sequence
+// ---- the two losses, over a pass of some sequences
+
+// The sequences of one pass: their actions one behind the other.
+typedef struct {
+    const Rollout *const *rollout;
+    int B, N;              // sequences, actions
+    const int *first;      // [B + 1] actions by sequence
+    LlamaBatch *batch;     // prompts and actions
+    int32_t *target;       // [N]
+    float *old, *against;  // [N] what a loss compares with
+} Pass;
+
+static Pass pass_make(const Rollout *const *rollout, int B, Arena *arena) {
+    const int32_t **ids = arena_alloc(arena, (size_t)B * sizeof *ids);
+    int *length = arena_alloc(arena, (size_t)B * sizeof *length), *first = arena_alloc(arena, (size_t)(B + 1) * sizeof *first);
+    first[0] = 0;
+    for (int i = 0; i < B; i++) {
+        ids[i] = rollout[i]->sequence.ids;
+        length[i] = rollout[i]->sequence.count;
+        first[i + 1] = first[i] + sequence_actions(&rollout[i]->sequence);
+    }
+    Pass pass = {.rollout = rollout, .B = B, .N = first[B], .first = first, .batch = arena_alloc(arena, sizeof *pass.batch)};
+    *pass.batch = llama_batch(arena, ids, length, B);
+    pass.target = arena_alloc(arena, (size_t)pass.N * sizeof *pass.target);
+    pass.old = arena_alloc(arena, (size_t)pass.N * sizeof *pass.old);
+    pass.against = arena_alloc(arena, (size_t)pass.N * sizeof *pass.against);
+    return pass;
+}
 
 // Hidden rows before each action, under a tape.
-static Tensor *action_rows(Tape *tape, const Role *role, const Sequence *s, Arena *arena) {
-    const int32_t *ids[1] = {s->ids};
-    int T = sequence_actions(s), *row = arena_alloc(arena, (size_t)T * sizeof *row);
-    LlamaBatch *batch = arena_alloc(arena, sizeof *batch);
-    *batch = llama_batch(arena, ids, &s->count, 1);
-    for (int t = 0; t < T; t++) row[t] = s->from - 1 + t;
-    return op_gather(tape, llama_forward(tape, role->llama, role->adapter, batch, NULL, arena), row, T);
+static Tensor *action_rows(Tape *tape, const Role *role, const Pass *pass, Arena *arena) {
+    int *row = arena_alloc(arena, (size_t)pass->N * sizeof *row);
+    for (int i = 0; i < pass->B; i++)
+        for (int t = pass->first[i]; t < pass->first[i + 1]; t++)
+            row[t] = pass->batch->offsets[i] + pass->rollout[i]->sequence.from - 1 + t - pass->first[i];
+    return op_gather(tape, llama_forward(tape, role->llama, role->adapter, pass->batch, NULL, arena), row, pass->N);
+}
+
+// Sets the gradient of every action and walks the tape back; the index of the first sequence whose loss is not finite, or -1.
+static int pass_backward(Tape *tape, const Pass *pass, const Tensor *loss, float weight, double *total) {
+    for (int i = 0; i < pass->B; i++) {
+        float sum = 0;
+        for (int t = pass->first[i]; t < pass->first[i + 1]; t++) {
+            sum += tensor_f32(loss)[t];
+            loss->grad[t] = weight;
+        }
+        if (!isfinite(sum)) return i;
+        *total += (double)sum;
+    }
+    tape_backward(tape);
+    return -1;
 }
 
 // Adds the gradient of the clipped policy loss; `weight` is 1 / actions of the minibatch. `first` marks the minibatch in which
 // the policy still is the one that sampled: there every ratio must be exactly 1 (numerics.md, S3).
-static float policy_step(Ppo *ppo, const Rollout *r, float weight, bool first, Totals *totals) {
+static int policy_step(Ppo *ppo, const Rollout *const *rollout, int B, float weight, bool first, Totals *totals) {
     Arena *arena = ppo->session->step;
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
-    int T = sequence_actions(&r->sequence), clipped;
-    const Tensor *head = ppo->policy->llama->weights.head;
-    float *entropy = arena_alloc(arena, (size_t)T * sizeof *entropy);
-    LogprobExtra extra = {.entropy = entropy};
+    Pass pass = pass_make(rollout, B, arena);
+    int clipped;
+    const Llama *model = ppo->policy->llama;
+    float *entropy = arena_alloc(arena, (size_t)pass.N * sizeof *entropy);
+    for (int i = 0; i < B; i++) {
+        size_t at = (size_t)pass.first[i], T = (size_t)(pass.first[i + 1] - pass.first[i]);
+        memcpy(pass.target + at, rollout[i]->sequence.ids + rollout[i]->sequence.from, T * sizeof *pass.target);
+        memcpy(pass.old + at, rollout[i]->logp, T * sizeof *pass.old);
+        memcpy(pass.against + at, rollout[i]->advantage, T * sizeof *pass.against);
+    }
 
-    Tensor *x = action_rows(&tape, ppo->policy, &r->sequence, arena);
-    Tensor *logp =
-        logprob(&tape, x, (Tensor *)head, r->sequence.ids + r->sequence.from, sampler_temperature(&ppo->config->generate.sampler), &extra);
-    Tensor *loss = ppo_policy_loss(&tape, logp, r->logp, r->advantage, ppo->config->clip, &clipped);
+    LogprobExtra extra = {.entropy = entropy, .tied = llama_tie(pass.batch, model, pass.first, arena)};
+    Tensor *x = action_rows(&tape, ppo->policy, &pass, arena);
+    Tensor *logp = logprob(&tape, x, model->weights.head, pass.target, sampler_temperature(&ppo->config->generate.sampler), &extra);
+    Tensor *loss = ppo_policy_loss(&tape, logp, pass.old, pass.against, ppo->config->clip, &clipped);
 
-    float sum = 0;
-    for (int t = 0; t < T; t++) {
-        float now = tensor_f32(logp)[t], difference = now - r->logp[t], ratio = exp_f32(difference);
-        sum += tensor_f32(loss)[t];
+    for (int t = 0; t < pass.N; t++) {
+        float now = tensor_f32(logp)[t], difference = now - pass.old[t], ratio = exp_f32(difference);
         totals->entropy += (double)entropy[t];
         totals->approx_kl += 0.5 * (double)difference * (double)difference;
         totals->ratio += (double)ratio;
         totals->ratio_square += (double)ratio * (double)ratio;
-        totals->mismatched += first && memcmp(&now, &r->logp[t], sizeof now) != 0;
-        loss->grad[t] = weight;
+        totals->mismatched += first && memcmp(&now, &pass.old[t], sizeof now) != 0;
     }
-    totals->policy_loss += (double)sum;
     totals->clipped += clipped;
-    totals->actions += T;
-    if (isfinite(sum)) tape_backward(&tape);
+    totals->actions += pass.N;
+    int bad = pass_backward(&tape, &pass, loss, weight, &totals->policy_loss);
     arena_release(arena, mark);
-    return sum;
+    return bad;
 }
 
 // Adds the gradient of the clipped value loss.
-static float value_step(Ppo *ppo, const Rollout *r, float weight, Totals *totals) {
+static int value_step(Ppo *ppo, const Rollout *const *rollout, int B, float weight, Totals *totals) {
     Arena *arena = ppo->session->step;
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
-    int T = sequence_actions(&r->sequence), clipped;
-
-    Tensor *x = action_rows(&tape, ppo->value, &r->sequence, arena);
-    Tensor *v = linear(&tape, x, ppo->value->head, ppo->value->bias);
-    Tensor *loss = ppo_value_loss(&tape, v, r->value, r->returns, ppo->config->value_clip, &clipped);
-
-    float sum = 0;
-    for (int t = 0; t < T; t++) {
-        sum += tensor_f32(loss)[t];
-        loss->grad[t] = weight;
+    Pass pass = pass_make(rollout, B, arena);
+    int clipped;
+    for (int i = 0; i < B; i++) {
+        size_t at = (size_t)pass.first[i], T = (size_t)(pass.first[i + 1] - pass.first[i]);
+        memcpy(pass.old + at, rollout[i]->value, T * sizeof *pass.old);
+        memcpy(pass.against + at, rollout[i]->returns, T * sizeof *pass.against);
     }
-    totals->value_loss += (double)sum;
+
+    Tensor *x = action_rows(&tape, ppo->value, &pass, arena);
+    Tensor *v = linear(&tape, x, ppo->value->head, ppo->value->bias);
+    Tensor *loss = ppo_value_loss(&tape, v, pass.old, pass.against, ppo->config->value_clip, &clipped);
     totals->value_clipped += clipped;
-    if (isfinite(sum)) tape_backward(&tape);
+    int bad = pass_backward(&tape, &pass, loss, weight, &totals->value_loss);
     arena_release(arena, mark);
-    return sum;
+    return bad;
 }
 
 // ---- epochs x minibatches
@@ -180,19 +222,25 @@ static Status update(Ppo *ppo, const Rollout *rollouts, const int *order, int si
                      Error *error) {
     const PpoConfig *c = ppo->config;
     int unit = c->unit > 0 && c->unit < size ? c->unit : size;
-    int actions = 0;
-    for (int i = 0; i < size; i++) actions += sequence_actions(&rollouts[order[i]].sequence);
+    const Rollout **chosen = arena_alloc(&ppo->step, (size_t)size * sizeof *chosen);
+    int *length = arena_alloc(&ppo->step, (size_t)size * sizeof *length), actions = 0;
+    for (int i = 0; i < size; i++) {
+        chosen[i] = &rollouts[order[i]];
+        length[i] = chosen[i]->sequence.count;
+        actions += sequence_actions(&chosen[i]->sequence);
+    }
     float weight = 1.0f / (float)actions;
 
     gradtree_begin(&ppo->policy_tree);
     gradtree_begin(&ppo->value_tree);
     for (int at = 0; at < size; at += unit) {
-        for (int i = at; i < at + unit && i < size; i++) {
-            const Rollout *r = &rollouts[order[i]];
-            float policy_loss = policy_step(ppo, r, weight, first, totals), value_loss = value_step(ppo, r, weight, totals);
-            if (!isfinite(policy_loss) || !isfinite(value_loss))
-                return error_set(error, ERR_NUMERIC, "ppo step %lld: the loss of prompt %lld is not finite (policy %g, value %g)",
-                                 (long long)step, (long long)r->prompt->index, (double)policy_loss, (double)value_loss);
+        // As many sequences a pass as its rows allow: their number shows in no bit (numerics.md, G1).
+        for (int i = at, end = at + unit < size ? at + unit : size, B; i < end; i += B) {
+            B = llama_pass(ppo->policy->llama, length + i, end - i, ppo->session->rows);
+            int bad = policy_step(ppo, chosen + i, B, weight, first, totals), bad_value = value_step(ppo, chosen + i, B, weight, totals);
+            if (bad >= 0 || bad_value >= 0)
+                return error_set(error, ERR_NUMERIC, "ppo step %lld: the %s loss of prompt %lld is not finite", (long long)step,
+                                 bad >= 0 ? "policy" : "value", (long long)chosen[i + (bad >= 0 ? bad : bad_value)]->prompt->index);
         }
         gradtree_leaf(&ppo->policy_tree, ppo->policy->params.grad, at + unit >= size);
         gradtree_leaf(&ppo->value_tree, ppo->value->params.grad, at + unit >= size);

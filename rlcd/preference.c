@@ -8,6 +8,7 @@
 #include "tensor/op_add.h"
 #include "tensor/op_gather.h"
 #include "tensor/op_log_sigmoid.h"
+#include "tensor/op_mul.h"
 #include "tensor/op_scale.h"
 #include "tensor/op_sub.h"
 
@@ -77,34 +78,56 @@ Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, 
     return OK;
 }
 
-// ---- the loss of one pair
+// ---- the loss of pairs
 
 typedef struct {
     float loss, chosen, rejected;  // unnormalised scores
 } PairResult;
 
-// loss = -label * log sigmoid(d) - (1 - label) * log sigmoid(-d), d = r+ - r-; its gradient times `weight` is added.
-static PairResult pair_step(Role *model, const PairTokens *pair, float weight, Arena *arena) {
+// loss = -label * log sigmoid(d) - (1 - label) * log sigmoid(-d), d = r+ - r-, for B pairs in one pass. Adds their gradient times
+// `weight`; -1, or the first pair whose loss is not finite: then nothing was added.
+static int pairs_step(PairResult *results, Role *model, const PairTokens *const *pair, int B, float weight, Arena *arena) {
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
-    const int32_t *ids[2] = {pair->chosen.ids, pair->rejected.ids};
-    int lengths[2] = {pair->chosen.count, pair->rejected.count};
-    LlamaBatch batch = llama_batch(arena, ids, lengths, 2);
-
-    Tensor *h = llama_forward(&tape, model->llama, model->adapter, &batch, NULL, arena);
-    Tensor *better = linear(&tape, op_gather(&tape, h, (int[]){batch.offsets[1] - 1}, 1), model->head, NULL);
-    Tensor *worse = linear(&tape, op_gather(&tape, h, (int[]){batch.offsets[2] - 1}, 1), model->head, NULL);
-    Tensor *d = op_sub(&tape, better, worse);
-    Tensor *loss = op_scale(&tape, op_log_sigmoid(&tape, d), -pair->label);
-    if (pair->label != 1) loss = op_add(&tape, loss, op_scale(&tape, op_log_sigmoid(&tape, op_scale(&tape, d, -1)), pair->label - 1));
-
-    PairResult result = {tensor_f32(loss)[0], tensor_f32(better)[0], tensor_f32(worse)[0]};
-    if (isfinite(result.loss)) {
-        loss->grad[0] = weight;
-        tape_backward(&tape);
+    size_t n = (size_t)B;
+    const int32_t **ids = arena_alloc(arena, 2 * n * sizeof *ids);
+    int *length = arena_alloc(arena, 2 * n * sizeof *length), *end = arena_alloc(arena, 2 * n * sizeof *end);
+    int *chosen = arena_alloc(arena, n * sizeof *chosen), *rejected = arena_alloc(arena, n * sizeof *rejected);
+    Tensor *plus = tensor_new_2d(arena, false, B, 1), *minus = tensor_new_2d(arena, false, B, 1);
+    bool soft = false;
+    for (int i = 0; i < B; i++) {
+        ids[2 * i] = pair[i]->chosen.ids, length[2 * i] = pair[i]->chosen.count;
+        ids[2 * i + 1] = pair[i]->rejected.ids, length[2 * i + 1] = pair[i]->rejected.count;
+        tensor_f32(plus)[i] = -pair[i]->label;
+        tensor_f32(minus)[i] = pair[i]->label - 1;
+        soft = soft || pair[i]->label != 1;
     }
+    LlamaBatch batch = llama_batch(arena, ids, length, 2 * B);
+
+    // Pair by pair, so that the head's gradient has one order however many pairs a pass has.
+    for (int i = 0; i < B; i++) {
+        end[rejected[i] = 2 * i] = batch.offsets[2 * i + 2] - 1;
+        end[chosen[i] = 2 * i + 1] = batch.offsets[2 * i + 1] - 1;
+    }
+    Tensor *h = llama_forward(&tape, model->llama, model->adapter, &batch, NULL, arena);
+    Tensor *r = linear(&tape, op_gather(&tape, h, end, 2 * B), model->head, NULL);
+    Tensor *better = op_gather(&tape, r, chosen, B), *worse = op_gather(&tape, r, rejected, B);
+    Tensor *d = op_sub(&tape, better, worse);
+    Tensor *loss = op_mul(&tape, op_log_sigmoid(&tape, d), plus);
+    if (soft) {
+        Tensor *other = op_mul(&tape, op_log_sigmoid(&tape, op_scale(&tape, d, -1)), minus);
+        loss = op_add(&tape, loss, other);
+    }
+
+    int bad = -1;
+    for (int i = 0; i < B; i++) {
+        results[i] = (PairResult){tensor_f32(loss)[i], tensor_f32(better)[i], tensor_f32(worse)[i]};
+        loss->grad[i] = weight;
+        if (bad < 0 && !isfinite(results[i].loss)) bad = i;
+    }
+    if (bad < 0) tape_backward(&tape);
     arena_release(arena, mark);
-    return result;
+    return bad;
 }
 
 // ---- the loop
@@ -183,6 +206,8 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
     int *order = arena_alloc(session->run, (size_t)n * sizeof *order);
     uint32_t *work = arena_alloc(session->run, (size_t)n * sizeof *work);
     PairResult *results = arena_alloc(session->run, (size_t)batch * sizeof *results);
+    const PairTokens **chosen = arena_alloc(session->run, (size_t)batch * sizeof *chosen);
+    int *length = arena_alloc(session->run, (size_t)batch * sizeof *length);
     RngKey shuffle = rng_key(session->seed, "preference.shuffle");
 
     // Where a stopped run left off.
@@ -200,17 +225,23 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
         rng_shuffle(shuffle, (uint32_t)epoch, n, order, work);
         int first = (int)(step % per_epoch) * batch, size = n - first < batch ? n - first : batch;
 
+        for (int i = 0; i < size; i++) {
+            chosen[i] = &pairs[order[first + i]];
+            length[i] = chosen[i]->chosen.count + chosen[i]->rejected.count;
+            tokens += length[i];
+        }
+
         // Gradient of the minibatch: units of pairs, added in a fixed tree.
         gradtree_begin(&tree);
         for (int at = 0; at < size; at += unit) {
-            for (int i = at; i < at + unit && i < size; i++) {
-                const PairTokens *pair = &pairs[order[first + i]];
-                results[i] = pair_step(model, pair, 1.0f / (float)size, session->step);
-                tokens += pair->chosen.count + pair->rejected.count;
-                if (!isfinite(results[i].loss))
+            // As many pairs a pass as its rows allow: their number shows in no bit (numerics.md, G1).
+            for (int i = at, end = at + unit < size ? at + unit : size, B; i < end; i += B) {
+                B = llama_pass(model->llama, length + i, end - i, session->rows);
+                int bad = pairs_step(results + i, model, chosen + i, B, 1.0f / (float)size, session->step);
+                if (bad >= 0)
                     return error_set(error, ERR_NUMERIC,
                                      "preference step %lld: the loss of pair %d is not finite; the newest checkpoint is unharmed",
-                                     (long long)step, order[first + i]);
+                                     (long long)step, order[first + i + bad]);
             }
             gradtree_leaf(&tree, model->params.grad, at + unit >= size);
         }

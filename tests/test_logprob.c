@@ -35,9 +35,9 @@ START_TEST(logprob_golden) {
     const float *x = golden_f32(&golden, "logprob.x", &n), *w = golden_f32(&golden, "logprob.w", &n);
     const float *dy = golden_f32(&golden, "logprob.dy", &n);
     float logp[6], entropy[6], max[6], total[6], dx[54] = {0}, dw[41 * 9] = {0};
-    LogprobExtra extra = {entropy, max, total};
+    LogprobExtra extra = {.entropy = entropy, .max = max, .total = total};
     logprob_forward(logp, &extra, x, w, DTYPE_F32, TARGET, 0.75f, 6, 9, 41);
-    logprob_backward(dx, dw, dy, x, w, DTYPE_F32, TARGET, 0.75f, 6, 9, 41);
+    logprob_backward(dx, dw, NULL, dy, x, w, DTYPE_F32, TARGET, 0.75f, 6, 9, 41);
     golden_check(&golden, "logprob.y", logp, 6);
     golden_check(&golden, "logprob.entropy", entropy, 6);
     golden_check(&golden, "logprob.max", max, 6);
@@ -66,7 +66,7 @@ static void fill(void) {
 START_TEST(logprob_definition) {
     static float z[V], seen[2 * V], logp[N], entropy[N], e[V];
     fill();
-    LogprobExtra extra = {entropy, NULL, NULL};
+    LogprobExtra extra = {.entropy = entropy};
     logprob_forward(logp, &extra, x, w, DTYPE_F32, target, 0.7f, N, D, V);
     logits_forward(seen, x + 3 * D, w, DTYPE_F32, 0.7f, 2, D, V);
     for (int n = 0; n < N; n += 7) {
@@ -92,7 +92,7 @@ static void run_steps(float *out, int step) {
     for (int n = 0; n < N; n += step) {
         int rows = N - n < step ? N - n : step;
         logprob_forward(out + n, NULL, x + n * D, w, DTYPE_F32, target + n, 1.0f, rows, D, V);
-        logprob_backward(out + N + n * D, out + N + N * D, dlogp + n, x + n * D, w, DTYPE_F32, target + n, 1.0f, rows, D, V);
+        logprob_backward(out + N + n * D, out + N + N * D, NULL, dlogp + n, x + n * D, w, DTYPE_F32, target + n, 1.0f, rows, D, V);
     }
 }
 
@@ -128,8 +128,8 @@ START_TEST(logprob_frozen_head) {
     logprob_forward(found, NULL, x, stored, DTYPE_BF16, target, 1.0f, 20, D, V);
     logprob_forward(expected, NULL, x, w, DTYPE_F32, target, 1.0f, 20, D, V);
     check_bits("logp", found, expected, 20);
-    logprob_backward(dx, NULL, dlogp, x, stored, DTYPE_BF16, target, 1.0f, 20, D, V);
-    logprob_backward(dx_expected, NULL, dlogp, x, w, DTYPE_F32, target, 1.0f, 20, D, V);
+    logprob_backward(dx, NULL, NULL, dlogp, x, stored, DTYPE_BF16, target, 1.0f, 20, D, V);
+    logprob_backward(dx_expected, NULL, NULL, dlogp, x, w, DTYPE_F32, target, 1.0f, 20, D, V);
     check_bits("dx", dx, dx_expected, 20 * D);
 }
 END_TEST

@@ -490,7 +490,7 @@ START_TEST(ppo_names_prompt) {
     Role *policy;
     tensor_f32(judge->head)[3] = NAN;
     ck_assert_int_eq(train(&policy, dir, &config, -1, 64), ERR_NUMERIC);
-    ck_assert_msg(strncmp(error.text, "ppo step 0: the loss of prompt 10", 33) == 0, "%s", error.text);
+    ck_assert_msg(strncmp(error.text, "ppo step 0: the policy loss of prompt 10", 40) == 0, "%s", error.text);
     ck_assert(!file_exists(path_join(&arena, dir, "checkpoint-000001")));
     temporary_remove(dir);
 }
