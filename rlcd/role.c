@@ -69,3 +69,12 @@ Status base_open(Base *base, Arena *arena, const char *path, Error *error) {
     }
     return OK;
 }
+
+size_t base_tokens(const Base *base, Text text, Arena *scratch) {
+    ArenaMark mark = arena_mark(scratch);
+    int32_t *ids;
+    int count = 0;
+    if (tokenizer_encode(base->tokenizer, scratch, text, &ids, &count, NULL) != OK) count = 0;
+    arena_release(scratch, mark);
+    return (size_t)count;
+}

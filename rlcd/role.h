@@ -54,4 +54,7 @@ void role_copy_trunk(Role *to, const Role *from);
 // Opens model and tokenizer; fills base->end. ERR_DATA when the model names no end-of-text.
 Status base_open(Base *base, Arena *arena, const char *path, Error *error);
 
+// Number of ids of a text: what prompts are cut by. 0 for a text that cannot be encoded, which its encoding then tells.
+size_t base_tokens(const Base *base, Text text, Arena *scratch);
+
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-// Tokens of a prompt: the cost that a cut is measured by.
+// What a cut is measured by.
 typedef struct {
     const Base *base;
     Arena *arena;
@@ -10,13 +10,7 @@ typedef struct {
 
 static size_t token_cost(void *context, const Dialogue *prompt) {
     CostContext *c = context;
-    ArenaMark mark = arena_mark(c->arena);
-    int32_t *ids;
-    int count = 0;
-    // Prompts are valid UTF-8 by their reader, so encoding cannot fail.
-    if (tokenizer_encode(c->base->tokenizer, c->arena, prompt->text, &ids, &count, NULL) != OK) count = 0;
-    arena_release(c->arena, mark);
-    return (size_t)count;
+    return base_tokens(c->base, prompt->text, c->arena);
 }
 
 Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base *base, int max_tokens, Arena *arena, int *cut,

@@ -20,4 +20,8 @@ Status score_values(float **value, const Role *role, const Sequence *sequences, 
 // Preference score at the last row of every sequence (its end-of-text), normalised by the role's mean and deviation.
 Status score_preference(float *score, const Role *role, const Sequence *sequences, int n, Session *session, Error *error);
 
+// Logits of chosen ids behind the last token of every sequence: logit[i * n_ids + k] of ids[k].
+Status score_logits(float *logit, const Role *role, const Sequence *sequences, int n, const int32_t *ids, int n_ids, Session *session,
+                    Error *error);
+
 #endif

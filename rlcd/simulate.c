@@ -100,44 +100,43 @@ done:
 
 // ---- preparing a prompt
 
-static size_t token_cost(void *context, const Dialogue *prompt) {
-    Simulation *s = context;
-    ArenaMark mark = arena_mark(s->session->run);
-    int32_t *ids;
-    int count = 0;
-    if (tokenizer_encode(s->base->tokenizer, s->session->run, prompt->text, &ids, &count, NULL) != OK) count = 0;
-    arena_release(s->session->run, mark);
-    return (size_t)count;
+static Text side_text(const Simulation *s, const Work *w, const Dialogue *prompt, int side, Arena *arena) {
+    return contrast_text(arena, s->task, prompt, w->affix, s->config->plain ? SIDE_PLAIN : side == PLUS ? SIDE_PLUS : SIDE_MINUS);
 }
 
-// Builds p+ and p-; the prompt is cut first so that both affixed forms fit with room for the affixes.
+// The longer side of a prompt in tokens: what a cut is measured by.
+typedef struct {
+    const Simulation *s;
+    Work *w;
+} CostContext;
+
+static size_t longer_side(void *context, const Dialogue *prompt) {
+    CostContext *c = context;
+    size_t longest = 0;
+    ArenaMark mark = arena_mark(&c->w->arena);
+    for (int side = 0; side < SIDES; side++) {
+        size_t tokens = base_tokens(c->s->base, side_text(c->s, c->w, prompt, side, &c->w->arena), &c->w->arena);
+        if (tokens > longest) longest = tokens;
+    }
+    arena_release(&c->w->arena, mark);
+    return longest;
+}
+
+// Builds both sides; the prompt is cut first so that both fit.
 static Status prepare(Simulation *s, Work *w, Error *error) {
     w->arena = arena_make("simulate.prompt", (size_t)64 << 10);
     w->live = true;
     w->affix = contrast_affix(s->task, s->session->seed, (uint32_t)w->prompt->index);
-    int dropped = 0;
-    size_t budget = (size_t)s->config->max_prompt;
-    for (;;) {
-        // An affixed prompt is longer than the plain one: tighten the budget until both sides fit or nothing is left to cut.
-        bool fits = dialogue_cut(&w->dialogue, &dropped, &w->arena, &w->prompt->dialogue, budget, token_cost, s);
-        w->cut = dropped > 0;
-        int longest = 0;
-        for (int side = 0; side < SIDES; side++) {
-            Side *p = &w->side[side];
-            int32_t *ids;
-            p->prompt = contrast_text(&w->arena, s->task, &w->dialogue, w->affix, side == PLUS ? SIDE_PLUS : SIDE_MINUS);
-            TRY(tokenizer_encode(s->base->tokenizer, &w->arena, p->prompt, &ids, &p->count, error));
-            p->ids = ids;
-            if (p->count > longest) longest = p->count;
-        }
-        if (longest <= s->config->max_prompt) break;
-        if (!fits || budget <= 16) {
-            for (int side = 0; side < SIDES; side++)
-                w->side[side].ids = ids_keep_last(w->side[side].ids, &w->side[side].count, s->config->max_prompt);
-            w->cut = true;
-            break;
-        }
-        budget -= 16;
+    int dropped = 0, room = s->config->max_prompt;
+    CostContext context = {s, w};
+    bool fits = dialogue_cut(&w->dialogue, &dropped, &w->arena, &w->prompt->dialogue, (size_t)room, longer_side, &context);
+    w->cut = dropped > 0 || !fits;
+    for (int side = 0; side < SIDES; side++) {
+        Side *p = &w->side[side];
+        int32_t *ids;
+        p->prompt = side_text(s, w, &w->dialogue, side, &w->arena);
+        TRY(tokenizer_encode(s->base->tokenizer, &w->arena, p->prompt, &ids, &p->count, error));
+        p->ids = ids_keep_last(ids, &p->count, room);
     }
     return OK;
 }
@@ -164,12 +163,17 @@ static Status write_pair(Simulation *s, Work *w, Error *error) {
     pair.index = w->prompt->index;
     pair.task = s->task->name;
     pair.affix = w->affix;
-    pair.p_plus = w->side[PLUS].prompt;
-    pair.p_minus = w->side[MINUS].prompt;
+    // Two replies to p itself have no label until a judge has spoken.
+    pair.method = s->config->plain ? TEXT("rlaif") : TEXT("rlcd");
+    if (s->config->plain) {
+        pair.label = 0.5;
+    } else {
+        pair.p_plus = w->side[PLUS].prompt;
+        pair.p_minus = w->side[MINUS].prompt;
+    }
     pair.seed = (int64_t)s->session->seed;
     pair.tries_plus = w->side[PLUS].tries;
     pair.tries_minus = w->side[MINUS].tries;
-    pair.method = TEXT("rlcd");
     pair.tokenizer = text_of(s->config->tokenizer_hash);
     pair.chosen = w->side[PLUS].reply;
     pair.rejected = w->side[MINUS].reply;
@@ -240,8 +244,12 @@ static bool next_request(void *context, GenerateRequest *request) {
             if (p->running || is_settled(p)) continue;
             p->running = true;
             *request = (GenerateRequest){.prompt = p->ids, .prompt_count = p->count, .max_new = s->config->generate.max_new, .user = w};
-            request->draw = (RngDraw){
-                .prompt = (uint32_t)w->prompt->index, .side = side == PLUS ? SIDE_PLUS : SIDE_MINUS, .attempt = (uint32_t)p->tries};
+            // Replies to p are two samples of one side, those to p+ and p- the first sample of two.
+            request->draw = (RngDraw){.prompt = (uint32_t)w->prompt->index, .attempt = (uint32_t)p->tries};
+            if (s->config->plain)
+                request->draw.sample = (uint32_t)side;
+            else
+                request->draw.side = side == PLUS ? SIDE_PLUS : SIDE_MINUS;
             return true;
         }
     }
@@ -270,7 +278,8 @@ static Status keep_reply(Simulation *s, Work *w, Side *p, const GenerateResult *
 static Status take_result(void *context, const GenerateRequest *request, const GenerateResult *result, Error *error) {
     Simulation *s = context;
     Work *w = request->user;
-    Side *p = &w->side[request->draw.side == SIDE_PLUS ? PLUS : MINUS];
+    bool minus = s->config->plain ? request->draw.sample == MINUS : request->draw.side == SIDE_MINUS;
+    Side *p = &w->side[minus ? MINUS : PLUS];
     p->running = false;
     p->tries++;
 

@@ -1,4 +1,5 @@
-// Simulation of preference pairs (paper, section 3): o+ from p+, o- from p-; o+ is preferred by construction.
+// Simulation of preference pairs (paper, section 3): o+ from p+, o- from p-; o+ is preferred by construction. Or, for RLAIF,
+// two replies to p, which a judge compares afterwards (label.h).
 //
 // A sample that the filter rejects is drawn again, CLEAN_TRIES draws in all for each side; a prompt with a side that failed is
 // dropped and the reasons counted. The task's bans are never drawn (ERR_DATA when one is no token's text). Output is
@@ -17,6 +18,7 @@
 typedef struct {
     GenerateConfig generate;  // sampler, stops, slots, max_new
     CleanOptions clean;
+    bool plain;         // RLAIF: both replies from p itself, label 0.5 until a judge has spoken
     int max_prompt;     // ids of p, p+ or p-; longer ones lose turns from the left, counted
     int shard, shards;  // only prompts with (position in the list) mod shards == shard
     const char *tokenizer_hash;

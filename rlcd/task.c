@@ -10,8 +10,8 @@
 
 enum { TASK_LIST_MAX = 4096 };
 
-static const char *const KEYS[] = {"version", "name",    "description", "human",        "assistant", "affixed",
-                                   "stop",    "ban",     "plus",        "minus",        "instructions", NULL};
+static const char *const KEYS[] = {"version", "name", "description", "human",        "assistant", "affixed", "stop",
+                                   "ban",     "plus", "minus",       "instructions", "judge",     "labels",  NULL};
 
 typedef struct {
     Arena *arena;
@@ -37,8 +37,7 @@ static Status check_keys(const TaskParser *p) {
         for (int k = 0; KEYS[k] != NULL; k++) known = known || text_equal(e->key, text_of(KEYS[k]));
         if (known) continue;
         const char *near = nearest_name(e->key.data, KEYS);
-        if (near != NULL)
-            return fail_at(p, e, "unknown key '%.60s'; did you mean '%s'?", e->key.data, near);
+        if (near != NULL) return fail_at(p, e, "unknown key '%.60s'; did you mean '%s'?", e->key.data, near);
         return fail_at(p, e, "unknown key '%.60s'", e->key.data);
     }
     return OK;
@@ -63,8 +62,7 @@ static Status take_list(const TaskParser *p, const char *key, int *count, const 
     *items = NULL;
     if (e == NULL) return OK;
     if (!e->is_list) return fail_at(p, e, "'%s' must be a list, found a text", key);
-    if (e->count > TASK_LIST_MAX)
-        return fail_at(p, e, "'%s' has %d items, at most %d are read", key, e->count, TASK_LIST_MAX);
+    if (e->count > TASK_LIST_MAX) return fail_at(p, e, "'%s' has %d items, at most %d are read", key, e->count, TASK_LIST_MAX);
     for (int i = 0; i < e->count; i++)
         if (e->item[i].size == 0) return fail_at(p, e, "item %d of '%s' is empty", i, key);
     *count = e->count;
@@ -86,15 +84,13 @@ static ptrdiff_t find_variable(Text text, size_t from, size_t *size) {
     return -1;
 }
 
-// Variables are filled in the template alone; elsewhere they would reach the model as they stand.
+// Variables are filled in the templates alone; elsewhere they would reach the model as they stand.
 static Status refuse_variables(const TaskParser *p, const char *key) {
     const YamlEntry *e = yaml_get(p->yaml, key);
     for (int i = 0; e != NULL && i < e->count; i++) {
         size_t size;
         ptrdiff_t found = find_variable(e->item[i], 0, &size);
-        if (found >= 0)
-            return fail_at(p, e, "'%s' has no variables, found %.*s", key,
-                             size > 40 ? 40 : (int)size, e->item[i].data + found);
+        if (found >= 0) return fail_at(p, e, "'%s' has no variables, found %.*s", key, size > 40 ? 40 : (int)size, e->item[i].data + found);
     }
     return OK;
 }
@@ -116,6 +112,58 @@ static Status split_template(const TaskParser *p, Task *task, Text affixed) {
     size_t behind = (size_t)found + size;
     task->affix_before = text_copy(p->arena, (Text){affixed.data, (size_t)found});
     task->affix_after = text_copy(p->arena, (Text){affixed.data + behind, affixed.size - behind});
+    return OK;
+}
+
+// ---- the judge's template
+
+static const char *const VARIABLES[] = {"{dialogue}", "{instruction}", "{voice}", "{first}", "{second}", NULL};
+enum { VAR_DIALOGUE, VAR_INSTRUCTION, VAR_VOICE, VAR_FIRST, VAR_SECOND };
+
+static int variable_index(Text word) {
+    for (int v = 0; VARIABLES[v] != NULL; v++)
+        if (text_equal(word, text_of(VARIABLES[v]))) return v;
+    return -1;
+}
+
+Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts) {
+    REQUIRE(task->judge.size > 0, "task_judge: the task '%s' has no template", task->name.data);
+    const Text value[] = {parts->dialogue, parts->instruction, parts->voice, parts->first, parts->second};
+    Str s = str_make(arena);
+    size_t at = 0, size = 0;
+    for (ptrdiff_t found; (found = find_variable(task->judge, at, &size)) >= 0; at = (size_t)found + size) {
+        str_append(&s, (Text){task->judge.data + at, (size_t)found - at});
+        str_append(&s, value[variable_index((Text){task->judge.data + found, size})]);
+    }
+    str_append(&s, (Text){task->judge.data + at, task->judge.size - at});
+    return str_text(&s);
+}
+
+// Template and labels: known variables, both replies, two different answers.
+static Status take_judge(const TaskParser *p, Task *task) {
+    static const Text usual[] = {{"A", 1}, {"B", 1}};
+    const YamlEntry *e = yaml_get(p->yaml, "judge");
+    const Text *labels;
+    bool used[sizeof VARIABLES / sizeof *VARIABLES] = {false};
+    int count;
+    size_t size = 0;
+    TRY(take_list(p, "labels", &count, &labels));
+    if (count == 0) labels = usual;
+    if ((count != 0 && count != 2) || text_equal(labels[0], labels[1]))
+        return fail_at(p, yaml_get(p->yaml, "labels"), "'labels' must be two different texts");
+    for (int i = 0; i < 2; i++) task->label[i] = labels[i];
+    TRY(take_text(p, "judge", TEXT(""), &task->judge));
+    if (e == NULL) return OK;
+    for (ptrdiff_t found, at = 0; (found = find_variable(task->judge, (size_t)at, &size)) >= 0; at = found + (ptrdiff_t)size) {
+        const char *word = text_copy(p->arena, (Text){task->judge.data + found, size}).data;
+        int v = variable_index(text_of(word));
+        const char *near = v < 0 ? nearest_name(word, VARIABLES) : NULL;
+        if (v < 0) return fail_at(p, e, "unknown variable %.40s in 'judge'; did you mean %s?", word, near ? near : "{first}");
+        used[v] = true;
+    }
+    if (!used[VAR_FIRST] || !used[VAR_SECOND]) return fail_at(p, e, "'judge' must contain {first} and {second}");
+    if (used[VAR_INSTRUCTION] && task->instructions == 0)
+        return fail_at(p, e, "'judge' asks for {instruction}, but there are no 'instructions'");
     return OK;
 }
 
@@ -167,7 +215,8 @@ static Status check_version(const TaskParser *p) {
 }
 
 static Status fill_task(TaskParser *p, Task *task) {
-    static const char *const plain[] = {"name", "description", "human", "assistant", "stop", "ban", "plus", "minus", "instructions"};
+    static const char *const plain[] = {"name", "description", "human", "assistant",    "stop",
+                                        "ban",  "plus",        "minus", "instructions", "labels"};
     Text affixed;
     int minus;
     TRY(check_version(p));
@@ -184,6 +233,7 @@ static Status fill_task(TaskParser *p, Task *task) {
     TRY(take_list(p, "plus", &task->affixes, &task->plus));
     TRY(take_list(p, "minus", &minus, &task->minus));
     TRY(take_list(p, "instructions", &task->instructions, &task->instruction));
+    TRY(take_judge(p, task));
     TRY(take_list(p, "ban", &task->bans, &task->ban));
     TRY(take_list(p, "stop", &task->stops, &task->stop));
     // Without stops of its own a reply ends where any turn begins.
@@ -226,6 +276,7 @@ const Task *task_plain(void) {
         .assistant_stem = {"\n\nAssistant", 11},
         .stops = 2,
         .stop = stop,
+        .label = {{"A", 1}, {"B", 1}},
     };
     return &task;
 }
@@ -261,6 +312,6 @@ Status task_find(const char **path, Arena *arena, const char *name, const char *
     Str list = str_make(arena);
     str_append(&list, TEXT(""));
     for (int i = 0; names[i] != NULL; i++) str_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-    return error_set(error, ERR_USAGE, "unknown task '%s'; the tasks in %s are: %s (or give the path of a .yaml file)", name,
-                     tasks_folder, list.data);
+    return error_set(error, ERR_USAGE, "unknown task '%s'; the tasks in %s are: %s (or give the path of a .yaml file)", name, tasks_folder,
+                     list.data);
 }

@@ -13,27 +13,37 @@ typedef struct {
     Text human, assistant;  // turn markers: "\n\nHuman:", "\n\nAssistant:"
     Text affix_before;      // an affixed Assistant turn is affix_before + affix + affix_after: "\n\nAssistant (" ... "):"
     Text affix_after;
-    Text assistant_stem;    // what plain and affixed Assistant markers share, blanks trimmed: "\n\nAssistant"
-    int affixes;            // >= 1; plus[i] and minus[i] belong together
+    Text assistant_stem;  // what plain and affixed Assistant markers share, blanks trimmed: "\n\nAssistant"
+    int affixes;          // >= 1; plus[i] and minus[i] belong together
     const Text *plus, *minus;
-    int instructions;       // 0 or `affixes`: the question that a judge is asked, by affix index
+    int instructions;  // 0 or `affixes`: the question that a judge is asked, by affix index
     const Text *instruction;
-    int stops;              // texts that end a reply; never 0
+    int stops;  // texts that end a reply; never 0
     const Text *stop;
-    int bans;               // pieces that are never sampled; each is one token's text. 0 unless the file asks
+    int bans;  // pieces that are never sampled; each is one token's text. 0 unless the file asks
     const Text *ban;
+    Text judge;     // what a judge reads, {variables} to be filled in; size 0: none
+    Text label[2];  // the answers that name the first and the second reply
 } Task;
+
+// What a judge's prompt is made of.
+typedef struct {
+    Text dialogue, instruction, voice, first, second;
+} JudgeParts;
 
 // The path of a task: `name` itself when it holds a '/' or ends in ".yaml", else <tasks_folder>/<name>.yaml. A missing one is
 // ERR_USAGE with the nearest name that the folder has. The path lives in the arena.
 Status task_find(const char **path, Arena *arena, const char *name, const char *tasks_folder, Error *error);
 
-// Reads and checks a task file: version 1, every key known, plus and minus aligned, one {affix} in the template and no
-// other variable anywhere. ERR_FORMAT or ERR_DATA with file and line.
+// Reads and checks a task file: version 1, every key known, plus and minus aligned, one {affix} in `affixed`, the judge's five
+// variables in `judge` ({first} and {second} must be there) and none anywhere else. ERR_FORMAT or ERR_DATA with file and line.
 Status task_read(Task *task, Arena *arena, const char *path, Error *error);
 
 // The same from a text (tests, embedded tasks); `where` is the name for messages.
 Status task_parse(Task *task, Arena *arena, Text text, const char *where, Error *error);
+
+// The judge's prompt in the arena: the template with its variables filled in once. The task has a template (REQUIRE).
+Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts);
 
 // A task without affixes for data that need only markers and stops: "\n\nHuman:", "\n\nAssistant:" (HH). Constant.
 const Task *task_plain(void);

@@ -10,7 +10,7 @@
 #include "tools/roles.h"
 #include "tools/stage.h"
 
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_EVAL, NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_EVAL, NULL};
 const Verb VERB_EVAL = {
     .name = "eval",
     .usage = "rlcd eval --model M [--preference RUN] [--adapter RUN] [--pairs FILE] [--prompts FILE] --out DIR",

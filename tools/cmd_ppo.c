@@ -7,7 +7,8 @@
 #include "tools/roles.h"
 #include "tools/stage.h"
 
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_PPO, NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA,
+                                            &OPTIONS_TASK,    &OPTIONS_PPO,   NULL};
 const Verb VERB_PPO = {
     .name = "ppo",
     .usage = "rlcd ppo --model M --preference RUN --prompts FILE --out RUN",

@@ -7,8 +7,9 @@
 #include "tools/options.h"
 #include "tools/stage.h"
 
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,    &OPTIONS_MODEL, &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_SIMULATE,
-                                            &OPTIONS_PREFERENCE, &OPTIONS_PPO,   &OPTIONS_EVAL, &OPTIONS_RUN,  NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL,    &OPTIONS_OUT,   &OPTIONS_DATA,
+                                            &OPTIONS_TASK,    &OPTIONS_SIMULATE, &OPTIONS_LABEL, &OPTIONS_PREFERENCE,
+                                            &OPTIONS_PPO,     &OPTIONS_EVAL,     &OPTIONS_RUN,   NULL};
 
 // A file of this name, else models/recipes/NAME.yaml here or beside the program (installed, or in the source folder).
 static const char *find_recipe(Arena *arena, const char *name) {

@@ -1,4 +1,4 @@
-// rlcd simulate: pairs from p+ and p-.
+// rlcd simulate: pairs from p+ and p-, or two replies to p.
 #include <stdio.h>
 
 #include "rlcd/simulate.h"
@@ -6,11 +6,12 @@
 #include "tools/options.h"
 #include "tools/stage.h"
 
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA, &OPTIONS_SIMULATE, NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL,    &OPTIONS_OUT, &OPTIONS_DATA,
+                                            &OPTIONS_TASK,    &OPTIONS_SIMULATE, NULL};
 const Verb VERB_SIMULATE = {
     .name = "simulate",
-    .usage = "rlcd simulate --model M --prompts FILE --task T --out DIR",
-    .summary = "Samples a reply to p+ and one to p- for every prompt: preference pairs by construction.",
+    .usage = "rlcd simulate --model M --prompts FILE --task T --out DIR [--method rlcd|rlaif]",
+    .summary = "Samples a reply to p+ and one to p- for every prompt: preference pairs by construction. Or two replies to p, for a judge.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
 };
@@ -53,6 +54,7 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
     config.generate.slots = (int)args_int(args, "simulate.batch");
     config.max_prompt = (int)args_int(args, "simulate.max_prompt");
     config.clean.rule = args_choice(args, "simulate.filter") == 1 ? CLEAN_PAPER : CLEAN_SOUND;
+    config.plain = args_choice(args, "simulate.method") == 1;
     config.clean.cut_unfinished = args_flag(args, "simulate.cut_unfinished");
     config.tokenizer_hash = tool->tokenizer_hash;
     TRY(parse_shard(args_text(args, "simulate.shard"), &config, error));

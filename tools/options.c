@@ -31,12 +31,17 @@ static const Option OUT[] = {
 };
 static const Option DATA[] = {
     {"prompts", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Dialogues (HH or prompt rows, .jsonl or .jsonl.gz)."},
-    {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "Task name or a task file."},
     {"first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "First row of the prompts that is used."},
     {"limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Rows that are used; -1 for all."},
     {0},
 };
+static const Option TASK[] = {
+    {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "Task name or a task file."},
+    {0},
+};
 static const Option SIMULATE[] = {
+    {"method", OPTION_CHOICE, "rlcd", NULL, true, false, 0, 0, "rlcd|rlaif", NULL,
+     "rlcd: a reply to p+ and one to p-; rlaif: two replies to p, for a judge (rlcd label)."},
     {"max_new", OPTION_INT, "300", NULL, true, false, 1, 1e6, NULL, "N", "Longest reply in tokens (paper.md, 2)."},
     {"max_prompt", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N",
      "Longest prompt in tokens; longer ones lose turns from the left."},
@@ -48,6 +53,18 @@ static const Option SIMULATE[] = {
      "Rule that turns a sample into a reply (paper.md, quirk 5)."},
     {"cut_unfinished", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL, "Keep a reply without an end, cut at its last sentence."},
     {"shard", OPTION_STRING, "0/1", NULL, true, false, 0, 0, NULL, "I/N", "Only every N-th prompt, from the I-th (counted from 0)."},
+    {0},
+};
+static const Option LABEL[] = {
+    {"pairs", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "DIR|FILE", "Pairs to label: a run of simulate, or a file."},
+    {"voice", OPTION_STRING, "", NULL, true, false, 0, 0, NULL, "V", "What {voice} in the judge's template becomes."},
+    {"orders", OPTION_CHOICE, "both", "random", true, false, 0, 0, "both|first|random", NULL,
+     "Places of the chosen reply: both, averaged; always the first; one at random (paper.md, quirk 6)."},
+    {"labels", OPTION_CHOICE, "bare", "spaced", true, false, 0, 0, "bare|spaced|both", NULL,
+     "Label token: A, A with a blank before it, or both (paper.md, quirk 1)."},
+    {"hard", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL, "Labels 0 or 1 instead of the judge's probability."},
+    {"max_tokens", OPTION_INT, "1024", NULL, true, false, 8, 1e6, NULL, "N",
+     "Longest judge prompt; longer ones lose turns from the left, then the pair is left out."},
     {0},
 };
 static const Option PREFERENCE[] = {
@@ -155,13 +172,25 @@ const OptionTable OPTIONS_GENERAL = {"", GENERAL};
 const OptionTable OPTIONS_MODEL = {"", MODEL};
 const OptionTable OPTIONS_OUT = {"", OUT};
 const OptionTable OPTIONS_DATA = {"data", DATA};
+const OptionTable OPTIONS_TASK = {"data", TASK};
 const OptionTable OPTIONS_SIMULATE = {"simulate", SIMULATE};
+const OptionTable OPTIONS_LABEL = {"label", LABEL};
 const OptionTable OPTIONS_PREFERENCE = {"preference", PREFERENCE};
 const OptionTable OPTIONS_PPO = {"ppo", PPO};
 const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
-const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT, &OPTIONS_DATA,
-                                          &OPTIONS_SIMULATE, &OPTIONS_PREFERENCE, &OPTIONS_PPO, &OPTIONS_EVAL,
-                                          &OPTIONS_GENERATE, &OPTIONS_RUN,        NULL};
+const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,
+                                          &OPTIONS_MODEL,
+                                          &OPTIONS_OUT,
+                                          &OPTIONS_DATA,
+                                          &OPTIONS_TASK,
+                                          &OPTIONS_SIMULATE,
+                                          &OPTIONS_LABEL,
+                                          &OPTIONS_PREFERENCE,
+                                          &OPTIONS_PPO,
+                                          &OPTIONS_EVAL,
+                                          &OPTIONS_GENERATE,
+                                          &OPTIONS_RUN,
+                                          NULL};

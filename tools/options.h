@@ -7,8 +7,10 @@
 extern const OptionTable OPTIONS_GENERAL;     // "": seed, threads, kernels, memory, resume, ...
 extern const OptionTable OPTIONS_MODEL;       // "": model
 extern const OptionTable OPTIONS_OUT;         // "": out
-extern const OptionTable OPTIONS_DATA;        // data: prompts, task, first, limit, max_prompt
+extern const OptionTable OPTIONS_DATA;        // data: prompts, first, limit
+extern const OptionTable OPTIONS_TASK;        // data: task
 extern const OptionTable OPTIONS_SIMULATE;    // simulate
+extern const OptionTable OPTIONS_LABEL;       // label
 extern const OptionTable OPTIONS_PREFERENCE;  // preference
 extern const OptionTable OPTIONS_PPO;         // ppo
 extern const OptionTable OPTIONS_EVAL;        // eval

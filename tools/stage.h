@@ -51,6 +51,9 @@ int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *c
 // Pairs from the prompts of section data.
 Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error);
 
+// Labels by a judge for the pairs of a file or of a run directory.
+Status stage_label(Tool *tool, const char *dir, const char *pairs, Str *summary, Error *error);
+
 // The preference model from files of pairs.
 Status stage_preference(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
 
@@ -71,6 +74,8 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *inputs, Str *su
 
 // tools/cmd_simulate.c
 int cmd_simulate(int argc, const char *const *argv);
+// tools/cmd_label.c
+int cmd_label(int argc, const char *const *argv);
 // tools/cmd_preference.c
 int cmd_preference(int argc, const char *const *argv);
 // tools/cmd_ppo.c
@@ -91,7 +96,7 @@ int cmd_inspect(int argc, const char *const *argv);
 int cmd_bench(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
-extern const Verb VERB_SIMULATE, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER,
+extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER,
     VERB_INSPECT, VERB_BENCH;
 
 #endif

@@ -1,0 +1,164 @@
+// rlcd label: a judge's labels for pairs (RLAIF and RLCD-Rescore).
+#include <stdio.h>
+#include <string.h>
+
+#include "rlcd/label.h"
+#include "rlcd/measure.h"
+#include "tensor/base/file.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/stage.h"
+
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_LABEL, NULL};
+const Verb VERB_LABEL = {
+    .name = "label",
+    .usage = "rlcd label --model M --pairs DIR|FILE --out DIR [--task T] [--voice V]",
+    .summary = "Asks the model which reply of each pair is better, and writes the pairs with its answer as label.",
+    .tables = TABLES,
+    .others = OPTIONS_ALL,
+};
+
+// What the labels of a finished file come to.
+typedef struct {
+    int64_t pairs, right, both, agreeing, first;  // right: label above 1/2; both: asked in both orders; first: answers for the first place
+    int64_t answers;
+    double label, certainty;  // sums of label and of |2 label - 1|
+} Totals;
+
+static void count_line(Totals *t, const Json *line) {
+    const Json *label = json_get(line, "label"), *judge = json_get(line, "judge");
+    const Json *asked[] = {json_get(judge, "chosen_first"), json_get(judge, "chosen_second")};
+    double p = label && label->type == JSON_NUMBER ? label->number : 0.5;
+    t->pairs++;
+    t->right += p > 0.5;
+    t->label += p;
+    t->certainty += p > 0.5 ? 2 * p - 1 : 1 - 2 * p;
+    for (int k = 0; k < 2; k++) {
+        if (asked[k] == NULL) continue;
+        t->answers++;
+        t->first += k == 0 ? asked[k]->number > 0 : asked[k]->number < 0;
+    }
+    if (asked[0] == NULL || asked[1] == NULL) return;
+    t->both++;
+    t->agreeing += (asked[0]->number > 0) == (asked[1]->number > 0);
+}
+
+static Status count_labels(Totals *totals, Arena *arena, const char *path, Error *error) {
+    LineReader *reader;
+    bool more = true;
+    *totals = (Totals){0};
+    TRY(lines_open(&reader, arena, path, error));
+    Status status = OK;
+    while (more) {
+        ArenaMark mark = arena_mark(arena);
+        Text text;
+        size_t number;
+        const Json *line;
+        TRY_DONE(lines_next(reader, &text, &number, &more, error));
+        if (more) {
+            TRY_DONE(json_parse(&line, arena, text, path, error));
+            count_line(totals, line);
+        }
+        arena_release(arena, mark);
+    }
+done:
+    lines_close(reader);
+    return status;
+}
+
+// One line of metrics for the whole run: it has no steps.
+static Status write_metrics(Metrics *m, const Totals *t, double start, Session *session, Error *error) {
+    double n = (double)t->pairs;
+    TRY(metrics_open(m, session->run, session->dir, 0, error));
+    metrics_begin(m, 0, "label");
+    metrics_add(m, "label/mean", t->label / n);
+    metrics_add(m, "label/chosen", (double)t->right / n);
+    metrics_add(m, "label/certainty", t->certainty / n);
+    metrics_add(m, "label/first_place", (double)t->first / (double)t->answers);
+    if (t->both) metrics_add(m, "label/agreement", (double)t->agreeing / (double)t->both);
+    session_metrics(session, start, 0);
+    TRY(metrics_end(m, error));
+    return metrics_close(m, error);
+}
+
+static void describe(const LabelResult *r, const Totals *t, Str *table, Str *card) {
+    MeasureInterval interval = measure_wilson(t->right, t->pairs, MEASURE_Z95);
+    str_printf(card, ",\"label\":{\"pairs\":%lld,\"cut\":%lld,\"too_long\":%lld,\"chosen\":%lld,\"answers\":%lld,\"first_place\":%lld,",
+               (long long)t->pairs, (long long)r->cut, (long long)r->too_long, (long long)t->right, (long long)t->answers,
+               (long long)t->first);
+    str_printf(card, "\"both_orders\":%lld,\"agreeing\":%lld}", (long long)t->both, (long long)t->agreeing);
+    str_printf(table, "label          %lld pairs (%lld dialogues cut, %lld pairs too long); chosen is better in %.1f %% [%.1f, %.1f]",
+               (long long)t->pairs, (long long)r->cut, (long long)r->too_long, 100.0 * (double)t->right / (double)t->pairs,
+               100 * interval.low, 100 * interval.high);
+    if (t->both) str_printf(table, "; both orders agree in %.1f %%", 100.0 * (double)t->agreeing / (double)t->both);
+    str_append(table, TEXT("\n"));
+}
+
+Status stage_label(Tool *tool, const char *dir, const char *pairs_path, Str *summary, Error *error) {
+    static const LabelForm FORMS[] = {LABELS_BARE, LABELS_SPACED, LABELS_BOTH};
+    static const LabelOrders ORDERS[] = {ORDERS_BOTH, ORDERS_FIRST, ORDERS_RANDOM};
+    const Args *args = tool->args;
+    if (pairs_path == NULL) return error_set(error, ERR_USAGE, "label: expected --pairs DIR or FILE, found none");
+    if (file_is_directory(pairs_path)) pairs_path = path_join(&tool->text, pairs_path, "pairs.jsonl");
+    LabelConfig config = {.orders = ORDERS[args_choice(args, "label.orders")],
+                          .form = FORMS[args_choice(args, "label.labels")],
+                          .hard = args_flag(args, "label.hard"),
+                          .voice = text_of(args_text(args, "label.voice")),
+                          .max_tokens = (int)args_int(args, "label.max_tokens")};
+    RunDir run;
+    Task task;
+    PairList pairs;
+    LabelResult result;
+    Totals totals;
+    Metrics metrics = {0};
+    bool finished;
+    Status status;
+    const char *task_path;
+    double start = clock_seconds();
+    run_dir_open(&run, &tool->text, dir, "label", args);
+    TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
+    TRY_DONE(task_read(&task, &tool->text, task_path, error));
+    if (task.judge.size == 0) {
+        status = error_set(error, ERR_DATA, "%s: expected the key 'judge' with a judge's template, found none", task_path);
+        goto done;
+    }
+    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
+    TRY_DONE(run_dir_input(&run, "task", task_path, error));
+    TRY_DONE(run_dir_input(&run, "pairs", pairs_path, error));
+    TRY_DONE(run_dir_begin(&run, &finished, error));
+    if (finished) {
+        status = run_dir_show(&run, summary, error);
+        goto done;
+    }
+    TRY_DONE(pairs_read(&pairs, &tool->run, &pairs_path, 1, &task, true, error));
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
+    TRY_DONE(run_dir_start(&run, error));
+    Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
+    TRY_DONE(label_run(&result, &tool->base, &task, &pairs, &config, &session, error));
+    TRY_DONE(count_labels(&totals, &tool->run, path_join(&tool->text, dir, "pairs.jsonl"), error));
+    TRY_DONE(write_metrics(&metrics, &totals, start, &session, error));
+    Str table = str_make(&tool->text);
+    describe(&result, &totals, &table, &run.result);
+    TRY_DONE(run_dir_finish(&run, &table, summary, error));
+done:
+    if (status == ERR_STOPPED) error_prefix(error, "label");
+    if (metrics.open) metrics_close(&metrics, NULL);
+    run_dir_close(&run);
+    arena_reset(&tool->run);
+    arena_reset(&tool->step);
+    return status;
+}
+
+int cmd_label(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    int code = tool_start(&tool, &args, &VERB_LABEL, argc, argv);
+    if (code >= 0) return code;
+    Str summary = str_make(&tool.text);
+    Status status = tool_open_model(&tool, &error);
+    if (status == OK) status = stage_label(&tool, args_text(&args, "out"), args_text(&args, "label.pairs"), &summary, &error);
+    console_clear();
+    if (status == OK) fputs(summary.data, stdout);
+    return tool_exit(&tool, status, &error);
+}
