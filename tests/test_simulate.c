@@ -328,6 +328,35 @@ START_TEST(simulate_refuses_foreign_file) {
 }
 END_TEST
 
+// Two replies to p itself: other draws than for p+ and p- and than each other, no label, the same for any batch and after stops.
+START_TEST(simulate_plain) {
+    const char *one = folder("one"), *two = folder("two");
+    const Task task = task_of("");
+    SimulateConfig config = config_of(1);
+    SimulateResult result, expected;
+    config.plain = true;
+    ck_ok(run(&expected, one, &config, &task, -1), error);
+    PairList list;
+    const char *path = path_join(&arena, one, "pairs.jsonl");
+    ck_ok(pairs_read(&list, &arena, &path, 1, &task, false, &error), error);
+    ck_assert_int_gt(expected.kept, 2);
+    // Rows with two equal replies are in the file, and no comparison.
+    ck_assert_int_eq(list.count + list.counts.same, expected.kept);
+    ck_assert_int_gt(list.count, list.counts.same);
+    for (int i = 0; i < list.count; i++) {
+        const Pair *p = &list.pair[i];
+        ck_assert(text_equal(p->method, TEXT("rlaif")) && p->label == 0.5 && p->p_plus.data == NULL && p->p_minus.data == NULL);
+        ck_assert(text_equal(p->prompt, prompts.prompt[p->index].dialogue.text));
+        ck_assert_int_eq(p->affix, contrast_affix(&task, 7, (uint32_t)p->index));
+    }
+    config.generate.slots = 5;
+    while (run(&result, two, &config, &task, 20) == ERR_STOPPED) config.generate.slots = config.generate.slots % 7 + 1;
+    same_result(&result, &expected);
+    same_file(two, one, "pairs.jsonl");
+    same_file(two, one, "rejected.jsonl");
+}
+END_TEST
+
 Suite *suite_simulate(void) {
     Suite *suite = suite_create("simulate");
     TCase *tc = tcase_create("simulate");
@@ -338,6 +367,7 @@ Suite *suite_simulate(void) {
     tcase_add_test(tc, simulate_shards);
     tcase_add_test(tc, simulate_bans);
     tcase_add_test(tc, simulate_cuts);
+    tcase_add_test(tc, simulate_plain);
     tcase_add_test(tc, simulate_refuses_foreign_file);
     suite_add_tcase(suite, tc);
     return suite;

@@ -102,18 +102,43 @@ START_TEST(test_refusals) {
     refuse("version: 1\nname: [x]\nplus: [a]\nminus: [b]", ERR_FORMAT, "must be a text");
     refuse("version: 1\nname: x\nplus: [\"\"]\nminus: [b]", ERR_FORMAT, "item 0 of 'plus' is empty");
     refuse("version: 1\nname: x\nhuman: \"A:\"\nassistant: \"A:\"", ERR_DATA, "different markers");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\njudge: \"{first} {secnd}\"", ERR_FORMAT,
+           "unknown variable {secnd} in 'judge'; did you mean {second}?");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\njudge: \"{first} {dialogue}\"", ERR_FORMAT, "must contain {first} and {second}");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\njudge: \"{instruction} {first} {second}\"", ERR_FORMAT, "no 'instructions'");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\nlabels: [A]", ERR_FORMAT, "t.yaml:5: 'labels' must be two");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\nlabels: [A, A]", ERR_FORMAT, "two different texts");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\nlabels: [A, \"{first}\"]", ERR_FORMAT, "'labels' has no variables");
     refuse("version: 1\nname: x\nassistant: \"\\n\\nBot:\"\nplus: [a]\nminus: [b]", ERR_DATA, "must begin alike");
 }
 END_TEST
 
 START_TEST(test_world_markers) {
     Task t;
-    static const char source[] = "version: 1\nname: w\nhuman: \"\\n\\n human :\"\nassistant: \"\\n\\n assistant :\"\n"
-                                 "affixed: \"\\n\\n assistant ( {affix} ) :\"\nplus: [a]\nminus: [b]\n";
+    static const char source[] =
+        "version: 1\nname: w\nhuman: \"\\n\\n human :\"\nassistant: \"\\n\\n assistant :\"\n"
+        "affixed: \"\\n\\n assistant ( {affix} ) :\"\nplus: [a]\nminus: [b]\n";
     ck_ok(task_parse(&t, &arena, text_of(source), "t.yaml", &error), error);
     ck_assert(text_equal(t.assistant_stem, TEXT("\n\n assistant")) && text_equal(t.affix_after, TEXT(" ) :")));
     // Without stops of its own a reply ends where any turn begins.
     ck_assert(t.stops == 2 && text_equal(t.stop[0], t.human) && text_equal(t.stop[1], t.assistant_stem));
+}
+END_TEST
+
+// Every variable is filled in once, wherever it stands; what is filled in is not read again.
+START_TEST(test_judge) {
+    Task t;
+    static const char source[] =
+        "version: 1\nname: j\nplus: [a]\nminus: [b]\ninstructions: [q]\nlabels: [x, y]\n"
+        "judge: \"{dialogue}|{voice}|{instruction}|{second}|{first}|{first}{x\"\n";
+    ck_ok(task_parse(&t, &arena, text_of(source), "t.yaml", &error), error);
+    JudgeParts parts = {TEXT("D"), TEXT("I"), TEXT(""), TEXT("{second}"), TEXT("S")};
+    ck_assert(text_equal(task_judge(&arena, &t, &parts), TEXT("D||I|S|{second}|{second}{x")));
+    ck_assert(text_equal(t.label[0], TEXT("x")) && text_equal(t.label[1], TEXT("y")));
+    // The two tasks here have one; a task without is asked nothing.
+    Task harmless = read_task("harmless"), plain = *task_plain();
+    ck_assert(harmless.judge.size > 0 && read_task("helpful").judge.size > 0 && plain.judge.size == 0);
+    ck_assert(text_equal(harmless.label[0], TEXT("A")) && text_equal(plain.label[1], TEXT("B")));
 }
 END_TEST
 
@@ -140,6 +165,7 @@ Suite *suite_task(void) {
     tcase_add_test(c, test_documented);
     tcase_add_test(c, test_refusals);
     tcase_add_test(c, test_world_markers);
+    tcase_add_test(c, test_judge);
     tcase_add_test(c, test_find);
     suite_add_tcase(s, c);
     return s;
