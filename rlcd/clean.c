@@ -54,7 +54,7 @@ static void cut_at(Text text, Text what, size_t *end, bool *found) {
 }
 
 // The end of the last line or sentence: behind the last '.', '!', '?' that a blank or the end follows, or before the last newline.
-static size_t last_sentence(Text text) {
+size_t clean_last_sentence(Text text) {
     for (size_t i = text.size; i > 0; i--) {
         char c = text.data[i - 1];
         if (c == '\n') return i - 1;
@@ -102,7 +102,7 @@ static CleanReason clean_sound(Text *reply, const CleanSample *sample, const Tas
     Text text = {sample->raw.data, end};
     if (!ended) {
         if (!cut_unfinished) return CLEAN_UNFINISHED;
-        text.size = last_sentence(text);
+        text.size = clean_last_sentence(text);
         if (strip_left(text).size == 0) return CLEAN_UNFINISHED;
     }
     if (!utf8_valid(text, &bad)) return CLEAN_NOT_UTF8;

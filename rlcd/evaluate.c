@@ -16,7 +16,7 @@ static Status base_logprob(float **logp, const Rollout *rollouts, int n, const R
 }
 
 Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts,
-                        int n, const GenerateConfig *config, Session *session, Error *error) {
+                        int n, const GenerateConfig *config, bool cut_unfinished, Session *session, Error *error) {
     Arena *arena = session->run;
     const PromptTokens **asked = arena_alloc(arena, (size_t)n * sizeof *asked);
     for (int i = 0; i < n; i++) asked[i] = &prompts[i];
@@ -24,7 +24,7 @@ Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *ba
     *result = (EvaluateResult){.n = n, .rollouts = arena_zeros(arena, (size_t)n, sizeof(Rollout))};
     GenerateConfig generate = *config;
     generate.key = rng_key(session->seed, "eval.sample");
-    TRY(rollout_sample(result->rollouts, asked, n, role, base, &generate, 0, arena, session, error));
+    TRY(rollout_sample(result->rollouts, asked, n, role, base, &generate, cut_unfinished, 0, arena, session, error));
     // KL compares policy and base at the temperature of the samples.
     float temperature = sampler_temperature(&generate.sampler), **plain = arena_alloc(arena, (size_t)n * sizeof *plain);
     TRY(rollout_score(result->rollouts, n, &reference, preference, NULL, temperature, arena, session, error));

@@ -17,8 +17,8 @@ typedef struct {
 } EvaluateResult;
 
 // Samples one reply to each prompt from `role` and measures it. The same seed draws the same numbers for every role, so two
-// results are paired prompt by prompt. Memory from session->run.
+// results are paired prompt by prompt. `cut_unfinished`: as in rollout_sample. Memory from session->run.
 Status evaluate_replies(EvaluateResult *result, const Role *role, const Base *base, const Role *preference, const PromptTokens *prompts,
-                        int n, const GenerateConfig *config, Session *session, Error *error);
+                        int n, const GenerateConfig *config, bool cut_unfinished, Session *session, Error *error);
 
 #endif

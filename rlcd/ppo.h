@@ -33,6 +33,7 @@ typedef struct {
     bool train_all;
     int max_prompt;  // longer prompts lose turns from the left
     GenerateConfig generate;
+    bool cut_unfinished;  // a reply without an end is judged up to its last sentence
     int samples;  // rollouts of each step that are written to samples.jsonl
 } PpoConfig;
 

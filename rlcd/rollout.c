@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "rlcd/clean.h"
+
 // What a cut is measured by.
 typedef struct {
     const Base *base;
@@ -41,6 +43,7 @@ typedef struct {
     int finished;
     const Base *base;
     const GenerateConfig *config;
+    bool cut_unfinished;
     uint32_t step;
     Arena *arena;
     Session *session;
@@ -58,13 +61,24 @@ static bool sampling_next(void *context, GenerateRequest *request) {
     return true;
 }
 
+// Leading ids that the preference model reads.
+static int judged_ids(const Sampling *s, const GenerateResult *result) {
+    if (!s->cut_unfinished || result->end != END_LIMIT) return result->text_ids;
+    size_t end = clean_last_sentence(result->text), at = 0;
+    int count = 0;
+    while (count < result->text_ids && at + tokenizer_bytes(s->base->tokenizer, result->ids[count]).size <= end)
+        at += tokenizer_bytes(s->base->tokenizer, result->ids[count++]).size;
+    // Without a finished sentence it is read as it stands.
+    return count ? count : result->text_ids;
+}
+
 static Status sampling_done(void *context, const GenerateRequest *request, const GenerateResult *result, Error *error) {
     Sampling *s = context;
     Rollout *r = request->user;
     int T = result->count;
     r->prompt = s->prompts[r - s->rollouts];
     r->sequence = sequence_join(s->arena, request->prompt, request->prompt_count, result->ids, T, -1);
-    r->judged = sequence_join(s->arena, request->prompt, request->prompt_count, result->ids, result->text_ids, s->base->end);
+    r->judged = sequence_join(s->arena, request->prompt, request->prompt_count, result->ids, judged_ids(s, result), s->base->end);
     r->end = result->end;
     r->text = text_copy(s->arena, result->text);
     float **field[] = {&r->logp, &r->ref_logp, &r->value, &r->kl, &r->reward, &r->advantage, &r->returns};
@@ -77,8 +91,8 @@ static Status sampling_done(void *context, const GenerateRequest *request, const
 }
 
 Status rollout_sample(Rollout *rollouts, const PromptTokens *const *prompts, int n, const Role *policy, const Base *base,
-                      const GenerateConfig *config, uint32_t step, Arena *arena, Session *session, Error *error) {
-    Sampling sampling = {rollouts, prompts, n, 0, 0, base, config, step, arena, session};
+                      const GenerateConfig *config, bool cut_unfinished, uint32_t step, Arena *arena, Session *session, Error *error) {
+    Sampling sampling = {rollouts, prompts, n, 0, 0, base, config, cut_unfinished, step, arena, session};
     GenerateSource source = {sampling_next, sampling_done, &sampling};
     return generate_run(policy->llama, policy->adapter, base->tokenizer, config, &source, session->step, error);
 }

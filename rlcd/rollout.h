@@ -22,7 +22,7 @@ Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base
 typedef struct {
     const PromptTokens *prompt;
     Sequence sequence;  // prompt + actions (the ending token included)
-    Sequence judged;    // prompt + ids of the reply's text + end-of-text: what the preference model reads
+    Sequence judged;    // prompt + ids of the reply's text (or of its finished part) + end-of-text: what the preference model reads
     GenerateEnd end;
     Text text;
     float *logp;                               // [T] of the sampling policy
@@ -33,10 +33,11 @@ typedef struct {
 } Rollout;
 
 // Samples one reply to each of n prompts; rollouts[i] belongs to prompts[i] in any order of finishing. `step` and sample
-// number (how often the same prompt came before in this batch) name the draws. Memory from `arena`.
+// number (how often the same prompt came before in this batch) name the draws. With `cut_unfinished` a reply that met the limit is
+// judged up to its last line or sentence, as simulation cuts it; all its tokens stay actions. Memory from `arena`.
 // ERR_STOPPED when asked to stop.
 Status rollout_sample(Rollout *rollouts, const PromptTokens *const *prompts, int n, const Role *policy, const Base *base,
-                      const GenerateConfig *config, uint32_t step, Arena *arena, Session *session, Error *error);
+                      const GenerateConfig *config, bool cut_unfinished, uint32_t step, Arena *arena, Session *session, Error *error);
 
 // Fills ref_logp (with the reference: the base), value (when `value` is not NULL) and score (when `preference` is not NULL).
 Status rollout_score(Rollout *rollouts, int n, const Role *reference, const Role *preference, const Role *value, float temperature,

@@ -16,7 +16,7 @@ typedef struct {
     int64_t checkpoint_every;  // steps between checkpoints; one is always written at the end and when stopped
     int keep;                  // checkpoints kept
     bool resume;               // continue from the newest checkpoint when there is one
-    int rows;                  // rows of a scoring batch: never changes a bit
+    int rows;                  // rows of a scoring batch or a training pass: never changes a bit
     const char *recipe_hash;   // stored in checkpoints; another one is refused
     bool (*stop_wanted)(void);
     // Progress of a phase; total 0 when unknown. Called often: the receiver decides what to show.

@@ -39,7 +39,7 @@ static EvaluateResult evaluate(const Role *role, const Role *preference, float t
     GenerateConfig config = {.sampler = sampler_default(), .slots = slots, .capacity = 40, .max_new = 6, .stops = stops, .n_stops = 2};
     config.sampler.temperature = temperature;
     EvaluateResult result;
-    ck_ok(evaluate_replies(&result, role, &base, preference, prompts, N, &config, &session, &error), error);
+    ck_ok(evaluate_replies(&result, role, &base, preference, prompts, N, &config, false, &session, &error), error);
     return result;
 }
 
@@ -107,7 +107,7 @@ START_TEST(evaluate_tuned) {
     ck_assert_double_ne(plain.scores.mean, r.scores.mean);
     tiny_stop = true;
     GenerateConfig config = {.sampler = sampler_default(), .slots = 2, .capacity = 40, .max_new = 6};
-    ck_assert_int_eq(evaluate_replies(&r, tuned, &base, judge, prompts, N, &config, &session, &error), ERR_STOPPED);
+    ck_assert_int_eq(evaluate_replies(&r, tuned, &base, judge, prompts, N, &config, false, &session, &error), ERR_STOPPED);
 }
 END_TEST
 

@@ -230,7 +230,7 @@ static void expect_gradients(Session *session, const PpoConfig *c, Role *policy,
     generate.capacity = c->max_prompt + c->generate.max_new;
     Rollout r[ROLLOUTS];
     Role reference = role_base(&base);
-    ck_ok(rollout_sample(r, asked, ROLLOUTS, &reference, &base, &generate, 1, &arena, session, &error), error);
+    ck_ok(rollout_sample(r, asked, ROLLOUTS, &reference, &base, &generate, false, 1, &arena, session, &error), error);
     ck_ok(rollout_score(r, ROLLOUTS, &reference, judge, NULL, 1, &arena, session, &error), error);
 
     // Reward: the score on the last action; return: the sum of what comes, gamma 0.9, values 0; advantage the same, whitened.

@@ -100,7 +100,7 @@ START_TEST(rollout_samples_and_scores) {
     for (int k = 0; k < 2; k++) {
         GenerateConfig config = config_of(k ? 4 : 1);
         memset(r[k], 0, sizeof r[k]);
-        ck_ok(rollout_sample(r[k], asked, N, policy, &base, &config, 3, &arena, &session, &error), error);
+        ck_ok(rollout_sample(r[k], asked, N, policy, &base, &config, false, 3, &arena, &session, &error), error);
         ck_ok(rollout_score(r[k], N, &reference, judge, judge, 1, &arena, &session, &error), error);
     }
     int stopped = 0, limited = 0;
@@ -144,12 +144,12 @@ START_TEST(rollout_samples_and_scores) {
     // Another step draws anew.
     Rollout other[N];
     GenerateConfig config = config_of(3);
-    ck_ok(rollout_sample(other, asked, N, policy, &base, &config, 4, &arena, &session, &error), error);
+    ck_ok(rollout_sample(other, asked, N, policy, &base, &config, false, 4, &arena, &session, &error), error);
     int same = 0;
     for (int i = 0; i < N; i++) same += other[i].sequence.ids[asked[i]->count] == r[0][i].sequence.ids[asked[i]->count];
     ck_assert_int_lt(same, N / 2);
     tiny_stop = true;
-    ck_assert_int_eq(rollout_sample(other, asked, N, policy, &base, &config, 4, &arena, &session, &error), ERR_STOPPED);
+    ck_assert_int_eq(rollout_sample(other, asked, N, policy, &base, &config, false, 4, &arena, &session, &error), ERR_STOPPED);
     ck_assert_int_eq(rollout_score(r[0], N, &reference, judge, judge, 1, &arena, &session, &error), ERR_STOPPED);
 }
 END_TEST

@@ -153,6 +153,38 @@ START_TEST(training_tied) {
 }
 END_TEST
 
+// All sequences in one pass: the same bits as one after the other, tied or not (numerics.md, G1).
+static void one_pass(const char *model_name, const char *file, bool tied_head) {
+    Base base = open_model(model_name);
+    RoleConfig all = {.train_all = true, .trained = true};
+    const Role *alone = role_make(&arena, &base, &all, 1), *together = role_make(&arena, &base, &all, 1);
+    SafeTensors golden = tiny_golden(&arena, file);
+    LlamaBatch batch = golden_batch(&golden);
+    train_pass(alone, &batch);
+
+    int n = batch.N - batch.B, *row = arena_alloc(&arena, (size_t)n * sizeof *row), *first = arena_alloc(&arena, 8 * sizeof *first), at = 0;
+    int32_t *target = arena_alloc(&arena, (size_t)n * sizeof *target);
+    for (int i = 0; i < batch.B; i++) {
+        first[i] = at;
+        for (int t = batch.offsets[i]; t < batch.offsets[i + 1] - 1; t++, at++) row[at] = t, target[at] = batch.ids[t + 1];
+    }
+    first[batch.B] = at;
+    Tape tape = tape_make(&arena);
+    LogprobExtra extra = {.tied = llama_tie(&batch, together->llama, first, &arena)};
+    ck_assert_int_eq(extra.tied != NULL, tied_head);
+    Tensor *h = llama_forward(&tape, together->llama, NULL, &batch, NULL, &arena);
+    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, n), together->llama->weights.head, target, 1.0f, &extra);
+    for (int i = 0; i < n; i++) logp->grad[i] = -1.0f / (float)n;
+    tape_backward(&tape);
+    check_bits(model_name, together->params.grad, alone->params.grad, alone->params.count);
+}
+
+START_TEST(training_one_pass) {
+    one_pass("tiny_tied", "training_tied.safetensors", true);
+    one_pass("tiny_untied", "training_untied.safetensors", false);
+}
+END_TEST
+
 START_TEST(training_lora) {
     Base base = open_model("tiny_untied");
     RoleConfig config = {.adapter = adapter_default(), .trained = true};
@@ -379,6 +411,7 @@ Suite *suite_training(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, training_untied);
     tcase_add_test(tc, training_tied);
+    tcase_add_test(tc, training_one_pass);
     tcase_add_test(tc, training_lora);
     tcase_add_test(tc, training_preference);
     tcase_add_test(tc, training_preference_soft);

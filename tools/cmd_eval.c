@@ -142,13 +142,14 @@ static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Erro
     generate.capacity = (int)args_int(args, "eval.max_prompt") + generate.max_new;
     TRY(llama_prepare(&e->tool->base.llama, &e->tool->model, generate.capacity + 1, error));
 
+    bool cut = args_flag(args, "eval.cut_unfinished");
     EvaluateResult base, tuned;
     Role base_role = role_base(&e->tool->base);
     e->session->progress("eval", e->pairs != NULL, e->parts, "");
-    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, e->session, error));
+    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
     e->session->progress("eval", (e->pairs != NULL) + 1, e->parts, "");
     if (tuned_role)
-        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, e->session, error));
+        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
     TRY(write_replies(e, &base, tuned_role ? &tuned : NULL, error));
 
     str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate.max_new);

@@ -255,7 +255,7 @@ static Status trace_rollout(Trace *t, const PromptTokens *prompt, Error *error) 
     const PromptTokens *prompts[1] = {prompt};
     Role reference = role_base(&t->tool->base);
     Rollout *r = &t->rollout;
-    TRY(rollout_sample(r, prompts, 1, t->policy, &t->tool->base, &config, 0, &t->tool->text, &t->session, error));
+    TRY(rollout_sample(r, prompts, 1, t->policy, &t->tool->base, &config, false, 0, &t->tool->text, &t->session, error));
     TRY(rollout_score(r, 1, &reference, t->preference, t->value, 1, &t->tool->text, &t->session, error));
     show_text("reply", r->text);
     int T = sequence_actions(&r->sequence);
