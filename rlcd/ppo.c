@@ -423,7 +423,8 @@ Status ppo_train(Role **policy, const Base *base, const Role *preference, const 
 
         // rollout and post_reward; until the first update nothing has changed, so a stop costs only this step's samples.
         choose_prompts(chosen, prompts, n_prompts, step, n, session->seed, &ppo.step);
-        status = rollout_sample(rollouts, chosen, n, ppo.policy, base, &generate, config->cut_unfinished, (uint32_t)step, &ppo.step, session, error);
+        status = rollout_sample(rollouts, chosen, n, ppo.policy, base, &generate, config->cut_unfinished, (uint32_t)step, &ppo.step,
+                                session, error);
         if (status == OK)
             status = rollout_score(rollouts, n, &ppo.reference, preference, ppo.value, sampler_temperature(&generate.sampler), &ppo.step,
                                    session, error);

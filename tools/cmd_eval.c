@@ -149,7 +149,8 @@ static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Erro
     TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
     e->session->progress("eval", (e->pairs != NULL) + 1, e->parts, "");
     if (tuned_role)
-        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
+        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session,
+                             error));
     TRY(write_replies(e, &base, tuned_role ? &tuned : NULL, error));
 
     str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate.max_new);
