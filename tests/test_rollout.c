@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "rlcd/clean.h"
 #include "tests/gradcheck.h"
 #include "tests/tiny.h"
 
@@ -154,12 +155,50 @@ START_TEST(rollout_samples_and_scores) {
 }
 END_TEST
 
+// Without an end, a reply is judged up to its last line or sentence; all of it stays action.
+START_TEST(rollout_cuts_unfinished) {
+    enum { SAMPLES = 40 };
+    PromptTokens prompt = prompt_of(0);
+    const PromptTokens *asked[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) asked[i] = &prompt;
+    GenerateConfig config = config_of(SAMPLES);
+    config.max_new = 12;
+    config.n_stops = 0;
+    Role policy = role_base(&base);
+    Rollout whole[SAMPLES], cut[SAMPLES];
+    ck_ok(rollout_sample(whole, asked, SAMPLES, &policy, &base, &config, false, 1, &arena, &session, &error), error);
+    ck_ok(rollout_sample(cut, asked, SAMPLES, &policy, &base, &config, true, 1, &arena, &session, &error), error);
+    int shorter = 0, kept = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+        ck_assert_int_eq(sequence_actions(&cut[i].sequence), sequence_actions(&whole[i].sequence));
+        int n = cut[i].judged.count - 1 - prompt.count;
+        ck_assert_int_eq(cut[i].judged.ids[cut[i].judged.count - 1], TINY_END);
+        ck_assert_int_eq(memcmp(cut[i].judged.ids, whole[i].judged.ids, (size_t)(prompt.count + n) * sizeof(int32_t)), 0);
+        if (n == whole[i].judged.count - 1 - prompt.count) {
+            // Ended by itself, or nothing to cut at.
+            kept++;
+            continue;
+        }
+        shorter++;
+        ck_assert_int_eq(cut[i].end, END_LIMIT);
+        Str text = str_make(&arena);
+        tokenizer_decode(base.tokenizer, cut[i].judged.ids + prompt.count, n, false, &text);
+        size_t end = clean_last_sentence(whole[i].text);
+        // The longest row of whole ids within the last sentence.
+        ck_assert_uint_le(text.size, end);
+        ck_assert_uint_gt(text.size + tokenizer_bytes(base.tokenizer, whole[i].judged.ids[prompt.count + n]).size, end);
+    }
+    ck_assert_msg(shorter > 0 && kept > 0, "%d cut, %d kept", shorter, kept);
+}
+END_TEST
+
 Suite *suite_rollout(void) {
     Suite *suite = suite_create("rollout");
     TCase *tc = tcase_create("rollout");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, rollout_cuts_prompts);
     tcase_add_test(tc, rollout_samples_and_scores);
+    tcase_add_test(tc, rollout_cuts_unfinished);
     suite_add_tcase(suite, tc);
     return suite;
 }
