@@ -29,7 +29,8 @@ static const char *behind(const char *text, const char *part) {
     return at + strlen(part);
 }
 
-static const char *const VERBS[] = {"run", "simulate", "preference", "ppo", "eval", "generate", "trace", "tokenizer", "inspect", "bench"};
+static const char *const VERBS[] = {"run", "simulate", "preference", "ppo", "eval", "generate", "trace", "tokenizer",
+                                    "inspect", "bench", "world"};
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 
 // Lines of at most 100 columns; characters of UTF-8 count once.

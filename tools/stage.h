@@ -94,9 +94,11 @@ int cmd_tokenizer(int argc, const char *const *argv);
 int cmd_inspect(int argc, const char *const *argv);
 // tools/cmd_bench.c
 int cmd_bench(int argc, const char *const *argv);
+// tools/cmd_world.c
+int cmd_world(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
 extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER,
-    VERB_INSPECT, VERB_BENCH;
+    VERB_INSPECT, VERB_BENCH, VERB_WORLD;
 
 #endif

@@ -1,0 +1,286 @@
+// rlcd world: text of the small world, prompts, the oracle over any file of replies.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/base/file.h"
+#include "tensor/base/json.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/stage.h"
+#include "tools/world_draw.h"
+#include "tools/world_rows.h"
+
+// Columns: name, type, default, --preset paper, changes bits, required, low, high, choices, value's name, help.
+static const Option WORLD[] = {
+    {"world", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "DIR", "Folder of the grammar (default: models/tiny/world)."},
+    {"out", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "File that is written."},
+    {"documents", OPTION_INT, NULL, NULL, true, false, 1, 4294967295.0, NULL, "N", "corpus: documents in all."},
+    {"tokens", OPTION_INT, NULL, NULL, true, false, 1, 1e12, NULL, "N",
+     "corpus: at least this many words, marks, breaks and ends of documents: about one token each."},
+    {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "prompts: a task of the world."},
+    {"split", OPTION_CHOICE, "train", NULL, true, false, 0, 0, "train|held-out", NULL, "prompts: topics of the corpus, or the others."},
+    {"count", OPTION_INT, "1000", NULL, true, false, 1, 4294967295.0, NULL, "N", "prompts: how many."},
+    {"delta", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the attribute."},
+    {"leak", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the tone."},
+    {"pull", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far a bad request pulls the reply."},
+    {"rho", OPTION_DOUBLE, NULL, NULL, true, false, -1, 1, NULL, "X", "Knob: correlation over the turns of a plain dialogue."},
+    {"p_multi", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with an earlier exchange."},
+    {"p_closing", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with a closing Human turn."},
+    {"p_annot", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with annotations."},
+    {"p_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judge documents."},
+    {"level_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the attribute decides about a level."},
+    {"tone_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the tone latent decides about a tone."},
+    {"stray_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judged sentences with another topic's words."},
+    {"stray_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: the same under an unwanted annotation."},
+    {"answer_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a judge document's answer in the loss."},
+    {"min_sentences", OPTION_DOUBLE, NULL, NULL, true, false, 1, WORLD_SENTENCES_MAX, NULL, "N",
+     "Knob: the oracle's mean is over at least so many sentences."},
+    {"voice", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "VOICE", "Knob: NAME:ATTRIBUTE:TONE:LENGTH:FIRST, a judge's voice."},
+    {"mix", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "MIX", "Knob: TASK:SHARE,... in the corpus."},
+    {0},
+};
+static const OptionTable WORLD_TABLE = {"", WORLD};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &WORLD_TABLE, NULL};
+const Verb VERB_WORLD = {
+    .name = "world",
+    .usage = "rlcd world corpus|prompts|score|label [FILE] [--out FILE] [options]",
+    .summary = "The small world: its text, its prompts, its oracle.",
+    .tables = TABLES,
+    .others = OPTIONS_ALL,
+    .least = 1,
+    .most = 2,
+};
+
+// ---- options
+
+// The knobs that were given, over those of the world's file.
+static Status set_knobs(Tool *tool, World *world, Error *error) {
+    const Args *args = tool->args;
+    const char *const *voice;
+    for (int i = 0; i < WORLD_KNOB_COUNT; i++) {
+        const WorldKnob *k = &WORLD_KNOBS[i];
+        if (!args_has(args, k->name)) continue;
+        double value = args_double(args, k->name);
+        if (k->whole && value != (double)(int64_t)value)
+            return error_set(error, ERR_USAGE, "%s: expected a whole number, found %g", k->name, value);
+        *(double *)((char *)&world->knobs + k->offset) = value;
+    }
+    int voices = args_list(args, "voice", &voice);
+    for (int i = 0; i < voices; i++) TRY(world_set_voice(&world->knobs, &tool->text, text_of(voice[i]), error));
+    if (!args_has(args, "mix")) return OK;
+    return world_set_mix(&world->knobs, world, &tool->text, text_of(args_text(args, "mix")), error);
+}
+
+static Status open_world(Tool *tool, World *world, Error *error) {
+    const char *folder = args_text(tool->args, "world");
+    TRY(world_open(world, &tool->model, folder ? folder : world_folder(&tool->text, tool->share), error));
+    return set_knobs(tool, world, error);
+}
+
+static Status need_out(Tool *tool, const char **out, Error *error) {
+    *out = args_text(tool->args, "out");
+    return *out ? OK : error_set(error, ERR_USAGE, "rlcd world %s needs --out FILE", tool->args->positional[0]);
+}
+
+static Status need_task(Tool *tool, const World *world, const WorldTask **task, Error *error) {
+    const char *name = args_text(tool->args, "task"), *names[WORLD_TASKS_MAX + 1] = {NULL};
+    *task = world_find_task(world, text_of(name));
+    if (*task) return OK;
+    for (int i = 0; i < world->tasks; i++) names[i] = world->task[i].name.data;
+    const char *near = nearest_name(name, names);
+    if (near) return error_set(error, ERR_USAGE, "the world has no task '%s'; did you mean '%s'?", name, near);
+    Str all = str_make(&tool->text);
+    for (int i = 0; names[i]; i++) str_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    return error_set(error, ERR_USAGE, "the world has no task '%s'; its tasks are: %s", name, all.data);
+}
+
+// ---- corpus and prompts
+
+// Words, marks, line breaks between turns, and the end: what a tokenizer of words would count.
+static int count_tokens(Text text) {
+    int tokens = world_count_words(text) + 1;
+    for (size_t i = 0; i + 1 < text.size; i++) tokens += text.data[i] == '\n' && text.data[i + 1] == '\n';
+    return tokens;
+}
+
+static void write_document(Str *line, const WorldDocument *document, Text text, double weight) {
+    str_append(line, TEXT("{\"text\":"));
+    json_write_string(line, text);
+    if (document->judge && weight != 1) {
+        str_printf(line, ",\"weight\":[[%zu,%zu,", document->begin, document->end);
+        json_write_number(line, weight);
+        str_append(line, TEXT("]]"));
+    }
+    str_append(line, TEXT("}\n"));
+}
+
+typedef struct {
+    int64_t documents, judges, tokens, longest, of_task[WORLD_TASKS_MAX];
+} CorpusCounts;
+
+static Status write_corpus(Tool *tool, const World *world, FileWriter *writer, CorpusCounts *c, Error *error) {
+    const Args *args = tool->args;
+    RngKey key = rng_key((uint64_t)args_int(args, "seed"), "world.corpus");
+    int64_t documents = args_has(args, "documents") ? args_int(args, "documents") : INT64_MAX;
+    int64_t tokens = args_has(args, "tokens") ? args_int(args, "tokens") : INT64_MAX;
+    while (c->documents < documents && c->tokens < tokens) {
+        ArenaMark mark = arena_mark(&tool->run);
+        WorldDraws draws = world_draws(key, (uint64_t)c->documents);
+        Str text = str_make(&tool->run), line = str_make(&tool->run);
+        WorldDocument document = world_draw_document(&text, &draws, world);
+        write_document(&line, &document, str_text(&text), world->knobs.answer_weight);
+        writer_put(writer, line.data, line.size);
+        int64_t n = count_tokens(str_text(&text));
+        c->documents++;
+        c->judges += document.judge;
+        c->tokens += n;
+        c->longest = n > c->longest ? n : c->longest;
+        c->of_task[document.task - world->task]++;
+        arena_release(&tool->run, mark);
+        if (console_stop_wanted()) return error_set(error, ERR_STOPPED, "stopped before the end; nothing was written");
+    }
+    return OK;
+}
+
+static Status corpus(Tool *tool, World *world, Error *error) {
+    const char *out;
+    FileWriter writer;
+    CorpusCounts c = {0};
+    TRY(need_out(tool, &out, error));
+    if (args_has(tool->args, "documents") == args_has(tool->args, "tokens"))
+        return error_set(error, ERR_USAGE, "rlcd world corpus needs one of --tokens and --documents");
+    TRY(writer_open(&writer, &tool->text, out, error));
+    Status status = write_corpus(tool, world, &writer, &c, error);
+    if (status != OK) {
+        writer_abandon(&writer);
+        return status;
+    }
+    TRY(writer_finish(&writer, error));
+    printf("%lld documents, %lld tokens by words and marks, the longest %lld, %lld judge documents;", (long long)c.documents,
+           (long long)c.tokens, (long long)c.longest, (long long)c.judges);
+    for (int i = 0; i < world->tasks; i++) printf("%s %s %lld", i ? "," : "", world->task[i].name.data, (long long)c.of_task[i]);
+    putchar('\n');
+    return OK;
+}
+
+static Status prompts(Tool *tool, World *world, Error *error) {
+    const Args *args = tool->args;
+    const WorldTask *task;
+    const char *out;
+    FileWriter writer;
+    TRY(need_out(tool, &out, error));
+    TRY(need_task(tool, world, &task, error));
+    bool held_out = args_choice(args, "split") == 1;
+    // A stream for each task and split, so that no two of them share their draws.
+    Str stream = str_make(&tool->text);
+    str_printf(&stream, "world.prompts.%s.%s", task->name.data, held_out ? "held-out" : "train");
+    RngKey key = rng_key((uint64_t)args_int(args, "seed"), stream.data);
+    TRY(writer_open(&writer, &tool->text, out, error));
+    for (int64_t i = 0; i < args_int(args, "count"); i++) {
+        ArenaMark mark = arena_mark(&tool->run);
+        WorldDraws draws = world_draws(key, (uint64_t)i);
+        Str text = str_make(&tool->run), line = str_make(&tool->run);
+        world_draw_dialogue(&text, &draws, world, task, held_out);
+        str_append(&text, world->assistant);
+        str_append(&line, TEXT("{\"prompt\":"));
+        json_write_string(&line, str_text(&text));
+        str_append(&line, TEXT("}\n"));
+        writer_put(&writer, line.data, line.size);
+        arena_release(&tool->run, mark);
+        if (!console_stop_wanted()) continue;
+        writer_abandon(&writer);
+        return error_set(error, ERR_STOPPED, "stopped before the end; nothing was written");
+    }
+    TRY(writer_finish(&writer, error));
+    printf("%lld prompts\n", (long long)args_int(args, "count"));
+    return OK;
+}
+
+// ---- score and label
+
+static Status score(Tool *tool, World *world, Error *error) {
+    WorldTally tally;
+    TRY(world_score_file(&tally, world, tool->args->positional[1], args_text(tool->args, "out"), error));
+    printf("%-9s %8s %16s %7s %7s %10s %12s\n", "member", "replies", "oracle", "tone", "words", "sentences", "well-formed");
+    for (int m = 0; m < WORLD_MEMBERS; m++) {
+        const WorldSums *s = &tally.member[m];
+        double n = (double)s->replies;
+        if (s->replies == 0) continue;
+        double mean = s->score / n, variance = s->square / n - mean * mean;
+        printf("%-9s %8lld %7.3f +- %.3f %+7.2f %7.1f %10.2f %12.3f\n", WORLD_MEMBER_NAMES[m], (long long)s->replies, mean,
+               sqrt(variance > 0 ? variance / n : 0), s->tone / n, s->words / n, s->sentences / n, s->well_formed / n);
+    }
+    if (tally.pairs == 0) return OK;
+    printf("labels agree with the oracle on %.1f of %lld pairs", tally.right, (long long)(tally.pairs - tally.ties));
+    if (tally.pairs > tally.ties) printf(" (%.1f %%)", 100 * tally.right / (double)(tally.pairs - tally.ties));
+    printf("; %lld pairs are ties\n", (long long)tally.ties);
+    return OK;
+}
+
+static Status label(Tool *tool, World *world, Error *error) {
+    WorldLabels labels;
+    const char *out;
+    TRY(need_out(tool, &out, error));
+    TRY(world_label_file(&labels, world, tool->args->positional[1], out, error));
+    printf("%lld pairs, %lld of them turned round; %lld ties left out\n", (long long)labels.kept, (long long)labels.swapped,
+           (long long)labels.ties);
+    return OK;
+}
+
+// ---- the verb
+
+// What each action takes of the table above, blank before and behind each name; a knob where it changes what comes out.
+#define CORPUS_KNOBS                                                                                          \
+    " delta leak pull rho p_multi p_closing p_annot p_judge level_weight tone_weight stray_judge stray_minus" \
+    " answer_weight min_sentences voice mix "
+static const struct {
+    const char *name;
+    Status (*run)(Tool *, World *, Error *);
+    const char *options;
+    bool reads;  // a file follows
+} ACTIONS[] = {
+    {"corpus", corpus, " world out documents tokens" CORPUS_KNOBS, false},
+    {"prompts", prompts, " world out task split count pull p_multi level_weight tone_weight ", false},
+    {"score", score, " world out min_sentences ", true},
+    {"label", label, " world out min_sentences ", true},
+};
+enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
+
+// An option of another action would do nothing: it is refused.
+static Status check_options(const Args *args, int action, Error *error) {
+    for (const Option *o = WORLD; o->name; o++) {
+        char name[64];
+        snprintf(name, sizeof name, " %s ", o->name);
+        if (args_given(args, o->name) && strstr(ACTIONS[action].options, name) == NULL)
+            return error_set(error, ERR_USAGE, "rlcd world %s takes no %s", ACTIONS[action].name, o->name);
+    }
+    if ((args->positionals == 2) == ACTIONS[action].reads) return OK;
+    return error_set(error, ERR_USAGE, "rlcd world %s takes %s", ACTIONS[action].name, ACTIONS[action].reads ? "one FILE" : "no FILE");
+}
+
+static Status work(Tool *tool, Error *error) {
+    const char *names[ACTION_COUNT + 1] = {NULL}, *wanted = tool->args->positional[0];
+    World *world = arena_zeros(&tool->model, 1, sizeof *world);
+    int action = 0;
+    while (action < ACTION_COUNT && strcmp(ACTIONS[action].name, wanted) != 0) action++;
+    if (action == ACTION_COUNT) {
+        for (int i = 0; i < ACTION_COUNT; i++) names[i] = ACTIONS[i].name;
+        const char *near = nearest_name(wanted, names);
+        return error_set(error, ERR_USAGE, "world: expected corpus, prompts, score or label, found \"%s\"%s%s%s", wanted,
+                         near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    TRY(check_options(tool->args, action, error));
+    TRY(open_world(tool, world, error));
+    return ACTIONS[action].run(tool, world, error);
+}
+
+int cmd_world(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    int code = tool_start(&tool, &args, &VERB_WORLD, argc, argv);
+    if (code >= 0) return code;
+    Status status = work(&tool, &error);
+    return tool_exit(&tool, status, &error);
+}
