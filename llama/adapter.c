@@ -12,8 +12,7 @@ AdapterConfig adapter_default(void) {
     return config;
 }
 
-// Input and output width of a projection.
-static void projection_shape(const LlamaConfig *c, int proj, int *in, int *out) {
+void projection_shape(const LlamaConfig *c, int proj, int *in, int *out) {
     switch (proj) {
         case PROJ_Q: *in = c->D, *out = c->H * c->S; break;
         case PROJ_K:

@@ -24,6 +24,9 @@ typedef struct {
 // Rank 16, alpha 32, all seven projections (the recipe's default; Dettmers et al., 2023, arXiv 2305.14314 adapt all layers).
 AdapterConfig adapter_default(void);
 
+// Input and output width of a projection (PROJ_Q ..).
+void projection_shape(const LlamaConfig *c, int proj, int *in, int *out);
+
 // Declares every A and B in `params`, in the order of layers and projections; the caller finishes the block, then calls
 // adapter_init or loads values.
 Adapter *adapter_declare(Params *params, const LlamaConfig *model, const AdapterConfig *config);

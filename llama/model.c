@@ -144,9 +144,6 @@ Status llama_prepare(Llama *model, Arena *arena, int positions, Error *error) {
     return OK;
 }
 
-// Declares the fp32 twin of one weight under `name`.
-static Tensor *twin(Params *params, const Tensor *w, const char *name) { return params_add(params, name, w->rank, w->dim); }
-
 // Fills a twin with the expanded numbers of the stored weight.
 static void expand(Tensor *to, const Tensor *from) {
     size_t columns = (size_t)tensor_columns(from), bytes = dtype_bytes(from->type, columns);
@@ -154,30 +151,36 @@ static void expand(Tensor *to, const Tensor *from) {
         dtype_expand(tensor_f32(to) + (size_t)row * columns, (const char *)from->data + (size_t)row * bytes, from->type, 0, columns);
 }
 
+// Declares one matrix [rows, columns], or a vector when rows is 0.
+static Tensor *declare(Params *params, const char *name, int rows, int columns) {
+    return params_add(params, name, rows ? 2 : 1, rows ? (int[]){rows, columns} : (int[]){columns});
+}
+
 Llama *llama_declare(Params *params, const Llama *model) {
-    const LlamaConfig *config = &model->config;
-    const LlamaWeights *old = &model->weights;
-    Llama *twin_model = arena_alloc(params->arena, sizeof *twin_model);
-    *twin_model = *model;
-    LlamaWeights *fresh = &twin_model->weights;
-    fresh->layer = arena_zeros(params->arena, (size_t)config->L, sizeof *fresh->layer);
+    const LlamaConfig *c = &model->config;
+    Llama *twin = arena_alloc(params->arena, sizeof *twin);
+    *twin = *model;
+    LlamaWeights *w = &twin->weights;
+    w->layer = arena_zeros(params->arena, (size_t)c->L, sizeof *w->layer);
 
     // One order: embedding, layers, norm, head.
     char name[128];
-    fresh->embedding = twin(params, old->embedding, "model.embed_tokens.weight");
-    for (int l = 0; l < config->L; l++) {
+    w->embedding = declare(params, "model.embed_tokens.weight", c->V, c->D);
+    for (int l = 0; l < c->L; l++) {
         snprintf(name, sizeof name, "model.layers.%d.input_layernorm.weight", l);
-        fresh->layer[l].attention_norm = twin(params, old->layer[l].attention_norm, name);
+        w->layer[l].attention_norm = declare(params, name, 0, c->D);
         for (int p = 0; p < PROJ_COUNT; p++) {
+            int in, out;
+            projection_shape(c, p, &in, &out);
             snprintf(name, sizeof name, "model.layers.%d.%s.%s.weight", l, p <= PROJ_O ? "self_attn" : "mlp", PROJ_NAMES[p]);
-            fresh->layer[l].proj[p] = twin(params, old->layer[l].proj[p], name);
+            w->layer[l].proj[p] = declare(params, name, out, in);
         }
         snprintf(name, sizeof name, "model.layers.%d.post_attention_layernorm.weight", l);
-        fresh->layer[l].ffn_norm = twin(params, old->layer[l].ffn_norm, name);
+        w->layer[l].ffn_norm = declare(params, name, 0, c->D);
     }
-    fresh->norm = twin(params, old->norm, "model.norm.weight");
-    fresh->head = config->tied ? fresh->embedding : twin(params, old->head, "lm_head.weight");
-    return twin_model;
+    w->norm = declare(params, "model.norm.weight", 0, c->D);
+    w->head = c->tied ? w->embedding : declare(params, "lm_head.weight", c->V, c->D);
+    return twin;
 }
 
 void llama_fill(Llama *to, const Llama *from) {

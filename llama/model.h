@@ -38,8 +38,9 @@ void llama_close(Llama *model);
 // Makes sure that rows up to position `positions - 1` can be computed; ERR_DATA when the model's context is shorter.
 Status llama_prepare(Llama *model, Arena *arena, int positions, Error *error);
 
-// A model whose every weight is an fp32 tensor of `params` (names of formats.md, section 2): for training all of them. The
-// caller finishes the block, then llama_fill copies the numbers of `model` into it (or a checkpoint is loaded).
+// A model whose every weight is an fp32 tensor of `params` (names of formats.md, section 2): for training all of them. Of `model`
+// the config and the angles are used. The caller finishes the block, then llama_fill copies the numbers of `model` into it (or a
+// checkpoint is loaded, or random numbers are drawn).
 Llama *llama_declare(Params *params, const Llama *model);
 void llama_fill(Llama *twin, const Llama *model);
 

@@ -22,6 +22,13 @@ bool pretoken_by_regex(Text regex, PretokenStage *out) {
     return true;
 }
 
+Text pretoken_regex(PretokenStage stage) {
+    return text_of(stage == PRETOKEN_GPT2     ? GPT2_REGEX
+                   : stage == PRETOKEN_LLAMA3 ? LLAMA3_REGEX
+                   : stage == PRETOKEN_QWEN2  ? QWEN2_REGEX
+                                              : "");
+}
+
 bool pretoken_by_name(Text name, Pretoken *out) {
     if (text_equal(name, TEXT("gpt-2"))) *out = (Pretoken){{PRETOKEN_GPT2}, 1};
     else if (text_equal(name, TEXT("smollm"))) *out = (Pretoken){{PRETOKEN_DIGITS, PRETOKEN_GPT2}, 2};

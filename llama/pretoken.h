@@ -26,6 +26,9 @@ typedef struct {
 // The stage of a regular expression by its exact text; false when it is not known.
 bool pretoken_by_regex(Text regex, PretokenStage *out);
 
+// The expression of a stage as files write it; empty for stages that are none (digits).
+Text pretoken_regex(PretokenStage stage);
+
 // The rule of a GGUF's .pre name; false when it is not known.
 bool pretoken_by_name(Text name, Pretoken *out);
 

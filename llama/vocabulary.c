@@ -8,14 +8,14 @@ static bool byte_is_printable(int byte) {
 }
 
 // The 68 others in ascending order: 00 .. 20, 7F .. A0, AD.
-static int byte_of_letter(uint32_t code) {
+int vocabulary_byte_of_letter(uint32_t code) {
     if (code < 0x100) return byte_is_printable((int)code) ? (int)code : -1;
     if (code <= 0x120) return (int)code - 0x100;
     if (code <= 0x142) return (int)code - 0x121 + 0x7f;
     return code == 0x143 ? 0xad : -1;
 }
 
-static uint32_t letter_of_byte(int byte) {
+uint32_t vocabulary_letter_of_byte(int byte) {
     if (byte_is_printable(byte)) return (uint32_t)byte;
     if (byte <= 0x20) return 0x100 + (uint32_t)byte;
     return byte == 0xad ? 0x143 : 0x121 + (uint32_t)byte - 0x7f;
@@ -87,7 +87,7 @@ static Text bytes_of_written(Vocabulary *v, Text written) {
     for (size_t at = 0; at < written.size;) {
         uint32_t code;
         at += (size_t)utf8_decode(written.data + at, written.size - at, &code);
-        int byte = byte_of_letter(code);
+        int byte = vocabulary_byte_of_letter(code);
         if (byte < 0) return written;
         REQUIRE(n < v->pool_size - v->pool_used, "vocabulary: more text than was announced");
         bytes[n++] = (char)byte;
@@ -131,7 +131,7 @@ int32_t vocabulary_find_bytes(const Vocabulary *v, Text bytes) {
     uint64_t hash = HASH_BEGIN;
     for (size_t i = 0; i < bytes.size; i++) {
         char letter[4];
-        int n = utf8_encode(letter_of_byte((unsigned char)bytes.data[i]), letter);
+        int n = utf8_encode(vocabulary_letter_of_byte((unsigned char)bytes.data[i]), letter);
         hash = hash_more(hash, letter, (size_t)n);
     }
     // Only tokens that are spelled in the byte alphabet count: they hold their bytes apart from the written form.

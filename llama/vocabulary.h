@@ -44,6 +44,10 @@ typedef struct {
     size_t merges;
 } Vocabulary;
 
+// The byte alphabet: the byte that a letter writes, -1 for none, and the letter of a byte.
+int vocabulary_byte_of_letter(uint32_t code);
+uint32_t vocabulary_letter_of_byte(int byte);
+
 // Makes room for `count` tokens whose written forms have `text_bytes` bytes together. Everything lives in the arena.
 // ERR_DATA when count is not in [1, 2^31 - 1).
 Status vocabulary_make(Vocabulary *out, Arena *arena, size_t count, size_t text_bytes, Error *error);

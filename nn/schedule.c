@@ -1,4 +1,4 @@
-// Learning-rate schedules: a straight warm-up, then constant, a straight line to zero or half a cosine to zero.
+// Learning-rate schedules: a straight warm-up, then constant, a straight line or half a cosine to the floor.
 #include "nn/schedule.h"
 
 #include <string.h>
@@ -13,12 +13,13 @@ static double sine(double x) {
 float schedule_rate(const Schedule *s, int64_t done) {
     const double pi = 3.141592653589793;
     if (done < s->warmup) return (float)(s->rate * (double)done / (double)s->warmup);
-    // The end is zero exactly, whatever the last sine rounds to.
-    if (done >= s->total) return s->kind == SCHEDULE_CONSTANT ? (float)s->rate : 0.0f;
+    // The end is the floor exactly, whatever the last sine rounds to.
+    if (done >= s->total) return (float)(s->kind == SCHEDULE_CONSTANT ? s->rate : s->floor * s->rate);
     double t = (double)(done - s->warmup) / (double)(s->total - s->warmup), rate = s->rate;
     if (s->kind == SCHEDULE_LINEAR) rate = s->rate * (1.0 - t);
     // cos(pi t) = sin(pi (1/2 - t))
     if (s->kind == SCHEDULE_COSINE) rate = s->rate * 0.5 * (1.0 + sine(pi * (0.5 - t)));
+    if (s->kind != SCHEDULE_CONSTANT) rate = s->floor * s->rate + (1.0 - s->floor) * rate;
     return rate > 0 ? (float)rate : 0.0f;
 }
 

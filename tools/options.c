@@ -166,6 +166,43 @@ static const Option GENERATE[] = {
     {"batch", OPTION_INT, "32", NULL, false, false, 1, 4096, NULL, "N", "Sequences at once; never changes a bit."},
     {0},
 };
+static const Option PRETRAIN[] = {
+    {"text", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE",
+     "Text to train on: rows with \"text\" (.jsonl) or plain text, also .gz."},
+    {"documents", OPTION_CHOICE, "blank", NULL, true, false, 0, 0, "blank|line|file", NULL,
+     "What divides plain text into documents: blank lines, every line, or nothing."},
+    {"tokenizer", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "F", "A tokenizer.json or its folder."},
+    {"end", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "TOKEN", "The end-of-text token (default: what the folder names)."},
+    {"model", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "M", "A Hugging Face folder to go on from, instead of random weights."},
+    {"config_model", OPTION_CHOICE, "tiny", NULL, true, false, 0, 0, "tiny|stories15m|smollm-135m", NULL,
+     "Shape of a new model; single sizes below."},
+    {"dim", OPTION_INT, NULL, NULL, true, false, 2, 65536, NULL, "N", "Width."},
+    {"layers", OPTION_INT, NULL, NULL, true, false, 1, 1024, NULL, "N", "Layers."},
+    {"heads", OPTION_INT, NULL, NULL, true, false, 1, 1024, NULL, "N", "Attention heads."},
+    {"kv_heads", OPTION_INT, NULL, NULL, true, false, 1, 1024, NULL, "N", "Heads of keys and values."},
+    {"hidden", OPTION_INT, NULL, NULL, true, false, 1, 1e6, NULL, "N", "Feed-forward width."},
+    {"context", OPTION_INT, NULL, NULL, true, false, 2, 1e6, NULL, "N", "Longest sequence in tokens."},
+    {"tied", OPTION_FLAG, "yes", NULL, true, false, 0, 0, NULL, NULL, "One matrix for embedding and head."},
+    {"norm_eps", OPTION_DOUBLE, "1e-5", NULL, true, false, 1e-12, 1, NULL, "X", "Epsilon of the norms."},
+    {"rope_theta", OPTION_DOUBLE, "10000", NULL, true, false, 1, 1e12, NULL, "X", "Base of the rotary angles."},
+    {"init_embedding", OPTION_DOUBLE, "0.02", NULL, true, false, 0, 10, NULL, "X", "Deviation of a new embedding's weights."},
+    {"init_matrix", OPTION_DOUBLE, "0.04", NULL, true, false, 0, 10, NULL, "X",
+     "Deviation of new matrices; o_proj and down_proj are divided by sqrt(2 layers)."},
+    {"tokens", OPTION_INT, "4500000", NULL, true, false, 1, 1e15, NULL, "N", "Tokens to train on, in all."},
+    {"batch", OPTION_INT, "1280", NULL, true, false, 2, 1e9, NULL, "N", "Most tokens of one step."},
+    {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N",
+     "Sequences of one gradient unit; 0: the whole batch (numerics.md, G2)."},
+    {"lr", OPTION_DOUBLE, "2e-3", NULL, true, false, 0, 10, NULL, "X", "Highest learning rate."},
+    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
+    {"floor", OPTION_DOUBLE, "0.05", NULL, true, false, 0, 1, NULL, "X", "Share of the rate at which the schedule ends."},
+    {"warmup", OPTION_DOUBLE, "0.04", NULL, true, false, 0, 1, NULL, "X", "Share of the tokens in the warm-up."},
+    {"beta1", OPTION_DOUBLE, "0.9", NULL, true, false, 0, 0.999999, NULL, "X", "AdamW's first beta."},
+    {"beta2", OPTION_DOUBLE, "0.95", NULL, true, false, 0, 0.999999, NULL, "X", "AdamW's second beta."},
+    {"adam_eps", OPTION_DOUBLE, "1e-8", NULL, true, false, 0, 1, NULL, "X", "AdamW's epsilon."},
+    {"weight_decay", OPTION_DOUBLE, "0.05", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay of every weight, norms too."},
+    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
+    {0},
+};
 static const Option RUN[] = {
     {"human", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Human-labelled pairs (HH) for the preference model's accuracy."},
     {0},
@@ -182,6 +219,7 @@ const OptionTable OPTIONS_PREFERENCE = {"preference", PREFERENCE};
 const OptionTable OPTIONS_PPO = {"ppo", PPO};
 const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
+const OptionTable OPTIONS_PRETRAIN = {"pretrain", PRETRAIN};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
 const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,
@@ -195,5 +233,6 @@ const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,
                                           &OPTIONS_PPO,
                                           &OPTIONS_EVAL,
                                           &OPTIONS_GENERATE,
+                                          &OPTIONS_PRETRAIN,
                                           &OPTIONS_RUN,
                                           NULL};

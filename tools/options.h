@@ -15,6 +15,7 @@ extern const OptionTable OPTIONS_PREFERENCE;  // preference
 extern const OptionTable OPTIONS_PPO;         // ppo
 extern const OptionTable OPTIONS_EVAL;        // eval
 extern const OptionTable OPTIONS_GENERATE;    // generate
+extern const OptionTable OPTIONS_PRETRAIN;    // pretrain
 extern const OptionTable OPTIONS_RUN;         // run: human
 
 // All of them, NULL-ended: keys that a recipe or config may hold whatever verb reads it.

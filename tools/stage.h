@@ -70,6 +70,9 @@ typedef struct {
 // Preference accuracy and the comparison of base and tuned model; *missed: --require was not met.
 Status stage_eval(Tool *tool, const char *dir, const EvalInputs *inputs, Str *summary, bool *missed, Error *error);
 
+// A model from text, of the options of section pretrain.
+Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error);
+
 // ---- verbs; each takes what follows its name on the command line and returns the exit code
 
 // tools/cmd_simulate.c
@@ -90,6 +93,8 @@ int cmd_run(int argc, const char *const *argv);
 int cmd_trace(int argc, const char *const *argv);
 // tools/cmd_tokenizer.c
 int cmd_tokenizer(int argc, const char *const *argv);
+// tools/cmd_pretrain.c
+int cmd_pretrain(int argc, const char *const *argv);
 // tools/cmd_inspect.c
 int cmd_inspect(int argc, const char *const *argv);
 // tools/cmd_bench.c
@@ -99,6 +104,6 @@ int cmd_world(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
 extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER,
-    VERB_INSPECT, VERB_BENCH, VERB_WORLD;
+    VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD;
 
 #endif
