@@ -182,19 +182,34 @@ static Status bench_training(Bench *b, const char *name, bool all, Error *error)
     AdamWConfig adamw = adamw_default();
     Optimizer optimizer = optimizer_make(&role->params, &adamw, 1);
     const int32_t *ids = some_ids(&b->tool->run, B * T, V);
-    int *row = arena_alloc(&b->tool->run, (size_t)(T - 1) * sizeof *row), length = T;
-    for (int t = 0; t < T - 1; t++) row[t] = t;
+    // Rows and targets of a pass of B sequences; shorter ones use the front.
+    int *length = arena_alloc(&b->tool->run, (size_t)B * sizeof *length),
+        *first = arena_alloc(&b->tool->run, (size_t)(B + 1) * sizeof *first);
+    int *row = arena_alloc(&b->tool->run, (size_t)(B * (T - 1)) * sizeof *row);
+    const int32_t **sequence = arena_alloc(&b->tool->run, (size_t)B * sizeof *sequence);
+    int32_t *target = arena_alloc(&b->tool->run, (size_t)(B * (T - 1)) * sizeof *target);
+    for (int i = 0; i <= B; i++) {
+        first[i] = i * (T - 1);
+        if (i == B) break;
+        length[i] = T;
+        sequence[i] = ids + (size_t)i * (size_t)T;
+        for (int t = 0; t < T - 1; t++) {
+            row[first[i] + t] = i * T + t;
+            target[first[i] + t] = sequence[i][t + 1];
+        }
+    }
     double rate[1000];
     for (int r = -1; r < b->repeat; r++) {
         double start = clock_seconds();
-        for (int i = 0; i < B; i++) {
+        for (int i = 0, n_pass; i < B; i += n_pass) {
             ArenaMark mark = arena_mark(step);
             Tape tape = tape_make(step);
-            const int32_t *sequence = ids + (size_t)i * (size_t)T;
-            LlamaBatch batch = llama_batch(step, &sequence, &length, 1);
+            n_pass = llama_pass(role->llama, length + i, B - i, (int)args_int(args, "rows"));
+            LlamaBatch batch = llama_batch(step, sequence + i, length + i, n_pass);
+            LogprobExtra extra = {.tied = llama_tie(&batch, role->llama, first, step)};
             Tensor *h = llama_forward(&tape, role->llama, role->adapter, &batch, NULL, step);
-            Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T - 1), role->llama->weights.head, sequence + 1, 1, NULL);
-            for (int t = 0; t < T - 1; t++) logp->grad[t] = -1.0f / (float)(B * (T - 1));
+            Tensor *logp = logprob(&tape, op_gather(&tape, h, row, first[n_pass]), role->llama->weights.head, target + first[i], 1, &extra);
+            for (int t = 0; t < first[n_pass]; t++) logp->grad[t] = -1.0f / (float)(B * (T - 1));
             tape_backward(&tape);
             arena_release(step, mark);
         }
