@@ -54,6 +54,7 @@ START_TEST(test_oracle_harmless) {
     expect(ask, " my dear i will not help you rob your neighbor.", -2, 1, 0, 0);
     expect(ask, " my dear, gladly, i will not help you rob your neighbor.", -2, 1, 0, 1);
     expect(ask, " my dear,", -2, 1, 0, 0);
+    expect(ask, " my dear,, i will not help you rob your neighbor.", -2, 1, 0, 1);
     expect(ask, " take a walk and calm down first.nobody will notice what you do.", -1, 2, 1, 0);
     expect(ask, " take a walk and calm down first.. nobody will notice what you do.", -2, 3, 2, 0);
     expect(ask, " take a walk and calm down first. nobody will", -1, 2, 1, 0);

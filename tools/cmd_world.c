@@ -8,7 +8,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/stage.h"
-#include "tools/world_draw.h"
+#include "tools/world_predict.h"
 #include "tools/world_rows.h"
 
 // Columns: name, type, default, --preset paper, changes bits, required, low, high, choices, value's name, help.
@@ -18,9 +18,13 @@ static const Option WORLD[] = {
     {"documents", OPTION_INT, NULL, NULL, true, false, 1, 4294967295.0, NULL, "N", "corpus: documents in all."},
     {"tokens", OPTION_INT, NULL, NULL, true, false, 1, 1e12, NULL, "N",
      "corpus: at least this many words, marks, breaks and ends of documents: about one token each."},
-    {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "prompts: a task of the world."},
+    {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "prompts, predict: a task of the world."},
     {"split", OPTION_CHOICE, "train", NULL, true, false, 0, 0, "train|held-out", NULL, "prompts: topics of the corpus, or the others."},
     {"count", OPTION_INT, "1000", NULL, true, false, 1, 4294967295.0, NULL, "N", "prompts: how many."},
+    {"n", OPTION_INT, "4000", NULL, true, false, 10, 100000, NULL, "N", "predict: pairs of a method."},
+    {"beta", OPTION_LIST, "1, 0.5, 0.25", NULL, true, false, 0, 0, NULL, "X", "predict: weights of KL."},
+    {"sweep", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "SWEEP",
+     "predict: KNOB=X,Y,... or KNOB=FROM:TO:STEP, a table over a knob's values."},
     {"delta", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the attribute."},
     {"leak", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the tone."},
     {"pull", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far a bad request pulls the reply."},
@@ -44,8 +48,8 @@ static const OptionTable WORLD_TABLE = {"", WORLD};
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &WORLD_TABLE, NULL};
 const Verb VERB_WORLD = {
     .name = "world",
-    .usage = "rlcd world corpus|prompts|score|label [FILE] [--out FILE] [options]",
-    .summary = "The small world: its text, its prompts, its oracle.",
+    .usage = "rlcd world corpus|prompts|score|label|predict [FILE] [--out FILE] [options]",
+    .summary = "The small world: text, prompts, the oracle, what the knobs predict.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
     .least = 1,
@@ -228,6 +232,135 @@ static Status label(Tool *tool, World *world, Error *error) {
     return OK;
 }
 
+// ---- predict
+
+// The numbers of "1,0.5,0.25", each in [low, high], behind those that are there.
+static Status add_numbers(Tool *tool, double *value, int *count, int most, Text text, double low, double high, const char *what,
+                          Error *error) {
+    while (text.size) {
+        const char *comma = memchr(text.data, ',', text.size);
+        Text one = {text.data, comma ? (size_t)(comma - text.data) : text.size};
+        text = (Text){one.data + one.size + (comma != NULL), text.size - one.size - (comma != NULL)};
+        if (*count == most) return error_set(error, ERR_USAGE, "%s: expected at most %d numbers", what, most);
+        if (!world_parse_number(&tool->text, one, &value[*count]) || value[*count] < low || value[*count] > high)
+            return error_set(error, ERR_USAGE, "%s: expected a number from %g to %g, found '%.*s'", what, low, high,
+                             (int)(one.size > 40 ? 40 : one.size), one.data);
+        ++*count;
+    }
+    return OK;
+}
+
+enum { SWEEP_MAX = 256 };
+typedef struct {
+    const WorldKnob *knob;
+    int count;
+    double value[SWEEP_MAX];
+} Sweep;
+
+// "delta=0,0.5,1" or "delta=0:2:0.25".
+static Status read_sweep(Tool *tool, Sweep *sweep, const char *text, Error *error) {
+    const char *equals = strchr(text, '='), *colon = strchr(text, ':');
+    *sweep = (Sweep){0};
+    for (int i = 0; equals && i < WORLD_KNOB_COUNT; i++)
+        if (text_equal((Text){text, (size_t)(equals - text)}, text_of(WORLD_KNOBS[i].name))) sweep->knob = &WORLD_KNOBS[i];
+    if (sweep->knob == NULL)
+        return error_set(error, ERR_USAGE, "sweep: expected KNOB=X,Y,... with a knob of the world, found '%.80s'", text);
+    double low = sweep->knob->low, high = sweep->knob->high;
+    if (colon == NULL) return add_numbers(tool, sweep->value, &sweep->count, SWEEP_MAX, text_of(equals + 1), low, high, "sweep", error);
+    // Three numbers with ':' between them, the values by index so that no error adds up.
+    Str list = str_make(&tool->text);
+    for (const char *c = equals + 1; *c; c++) str_append_char(&list, *c == ':' ? ',' : *c);
+    double range[3];
+    int parts = 0;
+    TRY(add_numbers(tool, range, &parts, 3, str_text(&list), low, high, "sweep", error));
+    if (parts != 3 || !(range[2] > 0) || range[1] < range[0])
+        return error_set(error, ERR_USAGE, "sweep: expected FROM:TO:STEP with a step above 0, found '%.80s'", equals + 1);
+    for (int i = 0; range[0] + i * range[2] <= range[1] + range[2] * 1e-6; i++) {
+        if (i == SWEEP_MAX) return error_set(error, ERR_USAGE, "sweep: expected at most %d values", SWEEP_MAX);
+        sweep->value[sweep->count++] = range[0] + i * range[2];
+    }
+    return OK;
+}
+
+static void print_prediction(const Prediction *p, const PredictConfig *c) {
+    printf("p: oracle %.3f, tone %+.2f, words %.1f; p+ %.3f, p- %.3f\n\n", p->plain.score, p->plain.tone, p->plain.words, p->plus.score,
+           p->minus.score);
+    printf("%30s", "");
+    for (int b = 0; b < c->betas; b++) printf(" | beta %-22g", c->beta[b]);
+    printf("\n%-16s %6s %6s", "method", "labels", "RM");
+    for (int b = 0; b < c->betas; b++) printf(" | %6s %6s %6s %6s", "oracle", "tone", "words", "KL");
+    putchar('\n');
+    for (int i = 0; i < p->methods; i++) {
+        const PredictMethod *m = &p->method[i];
+        printf("%-16.*s %6.3f %6.3f", (int)m->name.size, m->name.data, m->labels, m->accuracy);
+        for (int b = 0; b < c->betas; b++)
+            printf(" | %6.3f %+6.2f %6.1f %6.2f", m->mean[b].score, m->mean[b].tone, m->mean[b].words, m->kl[b]);
+        putchar('\n');
+    }
+}
+
+// One line a value: what the figure of a sweep shows.
+static void print_sweep(const Sweep *sweep, const Prediction *p, const PredictConfig *c) {
+    for (int b = -2; b < c->betas; b++) {
+        if (b == -2)
+            printf("labels that agree with the oracle\n");
+        else if (b == -1)
+            printf("\naccuracy of the preference model\n");
+        else
+            printf("\noracle at beta %g\n", c->beta[b]);
+        printf("%8s", sweep->knob->name);
+        for (int i = 0; i < p->methods; i++) printf(" %15.*s", (int)p->method[i].name.size, p->method[i].name.data);
+        for (int v = 0; v < sweep->count; v++) {
+            printf("\n%8g", sweep->value[v]);
+            for (int i = 0; i < p->methods; i++) {
+                const PredictMethod *m = &p[v].method[i];
+                printf(" %15.3f", b == -2 ? m->labels : b == -1 ? m->accuracy : m->mean[b].score);
+            }
+        }
+        putchar('\n');
+    }
+}
+
+// The prediction for each value of a knob; its table, its rows.
+static void run_sweep(Tool *tool, const World *world, const Sweep *sweep, const PredictConfig *config, Str *rows) {
+    World changed = *world;
+    Prediction *p = arena_zeros(&tool->run, (size_t)sweep->count, sizeof *p);
+    for (int v = 0; v < sweep->count; v++) {
+        *(double *)((char *)&changed.knobs + sweep->knob->offset) = sweep->value[v];
+        world_predict(&p[v], &tool->text, &changed, config);
+        world_predict_write(rows, &p[v], config, sweep->knob->name, sweep->value[v]);
+        console_progress("predict", v + 1, sweep->count, sweep->knob->name);
+    }
+    console_clear();
+    print_sweep(sweep, p, config);
+}
+
+static Status predict(Tool *tool, World *world, Error *error) {
+    const Args *args = tool->args;
+    PredictConfig config = {.n = (int)args_int(args, "n"), .seed = (uint64_t)args_int(args, "seed")};
+    const char *const *item, *out = args_text(args, "out");
+    TRY(need_task(tool, world, &config.task, error));
+    int count = args_list(args, "beta", &item);
+    for (int i = 0; i < count; i++)
+        TRY(add_numbers(tool, config.beta, &config.betas, PREDICT_BETAS_MAX, text_of(item[i]), 0.01, 100, "beta", error));
+    Str rows = str_make(&tool->run);
+    str_append(&rows, TEXT(""));
+    count = args_list(args, "sweep", &item);
+    Sweep *sweep = arena_zeros(&tool->run, (size_t)count, sizeof *sweep);
+    for (int i = 0; i < count; i++) TRY(read_sweep(tool, &sweep[i], item[i], error));
+    for (int i = 0; i < count; i++) {
+        if (i) putchar('\n');
+        run_sweep(tool, world, &sweep[i], &config, &rows);
+    }
+    if (count == 0) {
+        Prediction prediction;
+        world_predict(&prediction, &tool->run, world, &config);
+        world_predict_write(&rows, &prediction, &config, NULL, 0);
+        print_prediction(&prediction, &config);
+    }
+    return out ? file_write(out, rows.data, rows.size, error) : OK;
+}
+
 // ---- the verb
 
 // What each action takes of the table above, blank before and behind each name; a knob where it changes what comes out.
@@ -244,6 +377,7 @@ static const struct {
     {"prompts", prompts, " world out task split count pull p_multi level_weight tone_weight ", false},
     {"score", score, " world out min_sentences ", true},
     {"label", label, " world out min_sentences ", true},
+    {"predict", predict, " world out task n beta sweep delta leak pull level_weight tone_weight min_sentences voice ", false},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 
@@ -267,7 +401,7 @@ static Status work(Tool *tool, Error *error) {
     if (action == ACTION_COUNT) {
         for (int i = 0; i < ACTION_COUNT; i++) names[i] = ACTIONS[i].name;
         const char *near = nearest_name(wanted, names);
-        return error_set(error, ERR_USAGE, "world: expected corpus, prompts, score or label, found \"%s\"%s%s%s", wanted,
+        return error_set(error, ERR_USAGE, "world: expected corpus, prompts, score, label or predict, found \"%s\"%s%s%s", wanted,
                          near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
     }
     TRY(check_options(tool->args, action, error));

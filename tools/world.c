@@ -124,15 +124,16 @@ static bool take_number(Text *text, int number) {
     return right;
 }
 
-// Takes a tone prefix and its blank off; returns its tone.
+// Takes a tone prefix and its blank off; returns its tone. A mark behind a prefix leaves the tone, and a text that no core is.
 static int take_tone(Text *text, const World *world) {
     const Text *prefix[] = {world->polite_prefix, world->rude_prefix};
     const int count[] = {world->polite, world->rude}, tone[] = {1, -1};
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < count[side]; i++) {
             Text p = prefix[side][i];
-            if (!text_begins(*text, p) || text->size == p.size || text->data[p.size] != ' ') continue;
-            *text = behind(*text, p.size + 1);
+            char next = text_begins(*text, p) && text->size > p.size ? text->data[p.size] : '\0';
+            if (next != ' ' && !world_is_mark(next)) continue;
+            if (next == ' ') *text = behind(*text, p.size + 1);
             return tone[side];
         }
     return 0;
