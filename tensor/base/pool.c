@@ -9,22 +9,26 @@
 // A waiting thread spins, then offers its core to others, which costs little where nobody wants it, then sleeps.
 enum { POOL_MAX = 256, POOL_SPINS = 500, POOL_YIELDS = 200 };
 
-// One loop at a time is published under `generation`; every worker joins each of them once.
+// One loop at a time. `state` holds three things that change together: the loop's number, whether it is open, and how many workers
+// are inside. A worker enters an open loop only, and the caller waits only for those who did: one that the system wakes too late
+// (a busy machine, more threads than cores) finds the loop closed and has held up nobody.
+enum { STATE_OPEN = 1u << 16, STATE_INSIDE = STATE_OPEN - 1 };
+#define STATE_NUMBER ((uint64_t)1 << 32)
+
 static struct {
     pthread_t thread[POOL_MAX];
     int threads;
     bool locks_ready;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    atomic_uint generation;  // odd numbers never mean anything special: it only changes
+    _Atomic uint64_t state;
     atomic_int sleeping;
-    bool quit;
+    atomic_bool quit;
 
     PoolTask task;
     void *context;
     int n;
-    atomic_int next;      // the next task to take
-    atomic_int finished;  // workers that have left the loop
+    atomic_int next;  // the next task to take
 } pool = {.threads = 1};
 
 static Arena scratch[POOL_MAX];
@@ -59,34 +63,49 @@ static void work(void) {
     inside = false;
 }
 
+// The loop's number in a state.
+static uint32_t number_of(uint64_t state) { return (uint32_t)(state >> 32); }
+
 static void *worker(void *argument) {
     thread_index = (int)(intptr_t)argument;
-    unsigned seen = 0;
+    uint32_t seen = 0;
     for (;;) {
-        // Wait for a new generation, at last asleep.
-        for (int turn = 0; atomic_load(&pool.generation) == seen && turn < POOL_SPINS + POOL_YIELDS; turn++) wait_a_little(turn);
-        if (atomic_load(&pool.generation) == seen) {
+        // Wait for a new loop, at last asleep.
+        for (int turn = 0; number_of(atomic_load(&pool.state)) == seen && turn < POOL_SPINS + POOL_YIELDS; turn++) wait_a_little(turn);
+        if (number_of(atomic_load(&pool.state)) == seen) {
             pthread_mutex_lock(&pool.lock);
             atomic_fetch_add(&pool.sleeping, 1);
-            while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+            while (number_of(atomic_load(&pool.state)) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
             atomic_fetch_sub(&pool.sleeping, 1);
             pthread_mutex_unlock(&pool.lock);
         }
-        seen = atomic_load(&pool.generation);
-        if (pool.quit) return NULL;
+        if (atomic_load(&pool.quit)) return NULL;
+        // Enter while it is open.
+        uint64_t state = atomic_load(&pool.state);
+        while ((state & STATE_OPEN) && !atomic_compare_exchange_weak(&pool.state, &state, state + 1)) {
+        }
+        seen = number_of(state);
+        if (!(state & STATE_OPEN)) continue;
         work();
-        atomic_fetch_add(&pool.finished, 1);
+        atomic_fetch_sub(&pool.state, 1);
     }
 }
 
-// Publishes what has been written to `pool` and wakes those who sleep.
+// Opens the loop that has been written to `pool` under the next number, and wakes those who sleep.
 static void publish(void) {
-    atomic_fetch_add(&pool.generation, 1);
+    uint64_t number = atomic_load(&pool.state) & ~(uint64_t)(STATE_OPEN | STATE_INSIDE);
+    atomic_store(&pool.state, (number + STATE_NUMBER) | STATE_OPEN);
     if (atomic_load(&pool.sleeping)) {
         pthread_mutex_lock(&pool.lock);
         pthread_cond_broadcast(&pool.wake);
         pthread_mutex_unlock(&pool.lock);
     }
+}
+
+// Lets nobody else in and waits for those inside.
+static void close_loop(void) {
+    atomic_fetch_and(&pool.state, ~(uint64_t)STATE_OPEN);
+    for (int turn = 0; atomic_load(&pool.state) & STATE_INSIDE; turn += turn < POOL_SPINS) wait_a_little(turn);
 }
 
 Status pool_start(int threads, Error *error) {
@@ -97,8 +116,8 @@ Status pool_start(int threads, Error *error) {
         pthread_cond_init(&pool.wake, NULL);
         pool.locks_ready = true;
     }
-    pool.quit = false;
-    atomic_store(&pool.generation, 0);
+    atomic_store(&pool.quit, false);
+    atomic_store(&pool.state, 0);
     // Signals go to the main thread alone.
     sigset_t all, old;
     sigfillset(&all);
@@ -115,7 +134,7 @@ Status pool_start(int threads, Error *error) {
 
 void pool_stop(void) {
     if (pool.threads > 1) {
-        pool.quit = true;
+        atomic_store(&pool.quit, true);
         publish();
         for (int i = 1; i < pool.threads; i++) pthread_join(pool.thread[i], NULL);
         pool.threads = 1;
@@ -134,8 +153,7 @@ void pool_run(int n, PoolTask task, void *context) {
     pool.context = context;
     pool.n = n;
     atomic_store(&pool.next, 0);
-    atomic_store(&pool.finished, 0);
     publish();
     work();
-    for (int turn = 0; atomic_load(&pool.finished) < pool.threads - 1; turn += turn < POOL_SPINS) wait_a_little(turn);
+    close_loop();
 }
