@@ -1,11 +1,7 @@
 // Splitting dialogues at turn markers and cutting long prompts from the left.
 #include "rlcd/dialogue.h"
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-static bool is_marker_at(Text text, size_t i, Text marker) {
-    return text_begins((Text){text.data + i, text.size - i}, marker);
-}
+static bool is_marker_at(Text text, size_t i, Text marker) { return text_begins((Text){text.data + i, text.size - i}, marker); }
 
 // The role whose marker begins at byte i.
 static bool find_role(const Task *task, Text text, size_t i, DialogueRole *role, size_t *size) {
@@ -23,17 +19,10 @@ static int shown(Text text) {
     return (int)n;
 }
 
-// A marker without the newlines around it, for messages.
-static Text trimmed(Text text) {
-    while (text.size > 0 && is_blank(text.data[0])) text = (Text){text.data + 1, text.size - 1};
-    while (text.size > 0 && is_blank(text.data[text.size - 1])) text.size--;
-    return text;
-}
-
 Status dialogue_parse(Dialogue *out, Arena *arena, const Task *task, Text text, const char *where, Error *error) {
     size_t bad, size = 0, room = 8;
     DialogueRole role = ROLE_ASSISTANT;
-    Text human = trimmed(task->human);
+    Text human = text_trim(task->human);
     if (!utf8_valid(text, &bad))
         return error_set(error, ERR_DATA, "%s: the dialogue is not UTF-8: byte %zu is 0x%02x", where, bad, (unsigned char)text.data[bad]);
     if (text.size == 0) return error_set(error, ERR_DATA, "%s: the dialogue is empty", where);
@@ -74,10 +63,10 @@ Status dialogue_prompt(Dialogue *out, Text *reply, const Dialogue *dialogue, con
 
 Status dialogue_parse_prompt(Dialogue *out, Arena *arena, const Task *task, Text text, const char *where, Error *error) {
     Dialogue whole;
-    Text rest, marker = trimmed(task->assistant);
+    Text rest, marker = text_trim(task->assistant);
     TRY(dialogue_parse(&whole, arena, task, text, where, error));
     TRY(dialogue_prompt(out, &rest, &whole, where, error));
-    rest = trimmed(rest);
+    rest = text_trim(rest);
     if (rest.size > 0)
         return error_set(error, ERR_DATA, "%s: a prompt ends with '%.*s', found '%.*s' behind it", where, (int)marker.size, marker.data,
                          shown(rest), rest.data);
@@ -113,8 +102,10 @@ bool dialogue_cut(Dialogue *out, int *dropped, Arena *arena, const Dialogue *pro
     while (high - low > 1) {
         int middle = low + (high - low) / 2;
         Dialogue tried = suffix_of(arena, prompt, start[middle]);
-        if (cost(context, &tried) <= budget) high = middle;
-        else low = middle;
+        if (cost(context, &tried) <= budget)
+            high = middle;
+        else
+            low = middle;
     }
     bool fits = high < starts;
     int chosen = start[fits ? high : starts - 1];

@@ -65,12 +65,6 @@ typedef struct {
     int64_t index;  // rows before it
 } Row;
 
-static bool is_blank_line(Text line) {
-    for (size_t i = 0; i < line.size; i++)
-        if (line.data[i] != ' ' && line.data[i] != '\t') return false;
-    return true;
-}
-
 // Why a first line that is no object is none: the two mistakes that are made most.
 static Status refuse_foreign(const Row *row, Text line, Error *error) {
     static const char form[] = "{\"prompt\": \"\\n\\nHuman: ...\\n\\nAssistant:\"} or {\"chosen\": ..., \"rejected\": ...}";
@@ -86,7 +80,7 @@ static Status next_row(LineReader *lines, Arena *scratch, const char *path, int6
     do {
         TRY(lines_next(lines, &line, &number, more, error));
         if (!*more) return OK;
-    } while (is_blank_line(line));
+    } while (text_trim(line).size == 0);
     arena_reset(scratch);
     snprintf(row->where, sizeof row->where, "%s:%zu", path, number);
     row->index = rows;
@@ -161,11 +155,7 @@ static Status take_fields(const Row *row, Arena *arena, Pair *pair, Error *error
 
 // ---- pairs ----
 
-static bool is_blank_text(Text text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (strchr(" \t\n\r", text.data[i]) == NULL || text.data[i] == 0) return false;
-    return true;
-}
+static bool is_blank_text(Text text) { return text_trim(text).size == 0; }
 
 static Text rest_of(Text text, size_t begin) { return (Text){text.data + begin, text.size - begin}; }
 

@@ -1,14 +1,13 @@
 #include "rlcd/ppo.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "nn/linear.h"
-#include "nn/logprob.h"
 #include "rlcd/samples.h"
 #include "tensor/base/rng.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/op_gather.h"
 
 PpoConfig ppo_default(void) {
     PpoConfig config = {
@@ -105,47 +104,33 @@ static void shape_and_estimate(Ppo *ppo, Rollout *rollouts, int n) {
 
 // ---- the two losses, over a pass of some sequences
 
-// The sequences of one pass: their actions one behind the other.
+// The rollouts of one pass, and what a loss compares their actions with.
 typedef struct {
-    const Rollout *const *rollout;
-    int B, N;              // sequences, actions
-    const int *first;      // [B + 1] actions by sequence
-    LlamaBatch *batch;     // prompts and actions
-    int32_t *target;       // [N]
-    float *old, *against;  // [N] what a loss compares with
+    ScoreRows rows;
+    float *old, *against;  // [rows.N]
 } Pass;
 
-static Pass pass_make(const Rollout *const *rollout, int B, Arena *arena) {
-    const int32_t **ids = arena_alloc(arena, (size_t)B * sizeof *ids);
-    int *length = arena_alloc(arena, (size_t)B * sizeof *length), *first = arena_alloc(arena, (size_t)(B + 1) * sizeof *first);
-    first[0] = 0;
-    for (int i = 0; i < B; i++) {
-        ids[i] = rollout[i]->sequence.ids;
-        length[i] = rollout[i]->sequence.count;
-        first[i + 1] = first[i] + sequence_actions(&rollout[i]->sequence);
+static float *join_field(const Rollout *const *rollout, const ScoreRows *rows, size_t field, Arena *arena) {
+    float *out = arena_alloc(arena, (size_t)rows->N * sizeof *out);
+    for (int i = 0; i < rows->B; i++) {
+        float *const *from = (float *const *)((const char *)rollout[i] + field);
+        memcpy(out + rows->first[i], *from, (size_t)(rows->first[i + 1] - rows->first[i]) * sizeof *out);
     }
-    Pass pass = {.rollout = rollout, .B = B, .N = first[B], .first = first, .batch = arena_alloc(arena, sizeof *pass.batch)};
-    *pass.batch = llama_batch(arena, ids, length, B);
-    pass.target = arena_alloc(arena, (size_t)pass.N * sizeof *pass.target);
-    pass.old = arena_alloc(arena, (size_t)pass.N * sizeof *pass.old);
-    pass.against = arena_alloc(arena, (size_t)pass.N * sizeof *pass.against);
-    return pass;
+    return out;
 }
 
-// Hidden rows before each action, under a tape.
-static Tensor *action_rows(Tape *tape, const Role *role, const Pass *pass, Arena *arena) {
-    int *row = arena_alloc(arena, (size_t)pass->N * sizeof *row);
-    for (int i = 0; i < pass->B; i++)
-        for (int t = pass->first[i]; t < pass->first[i + 1]; t++)
-            row[t] = pass->batch->offsets[i] + pass->rollout[i]->sequence.from - 1 + t - pass->first[i];
-    return op_gather(tape, llama_forward(tape, role->llama, role->adapter, pass->batch, NULL, arena), row, pass->N);
+static Pass pass_make(const Rollout *const *rollout, int B, size_t old, size_t against, Arena *arena) {
+    const Sequence **sequence = arena_alloc(arena, (size_t)B * sizeof *sequence);
+    for (int i = 0; i < B; i++) sequence[i] = &rollout[i]->sequence;
+    ScoreRows rows = score_rows(sequence, B, ROWS_ACTIONS, arena);
+    return (Pass){rows, join_field(rollout, &rows, old, arena), join_field(rollout, &rows, against, arena)};
 }
 
 // Sets the gradient of every action and walks the tape back; the index of the first sequence whose loss is not finite, or -1.
 static int pass_backward(Tape *tape, const Pass *pass, const Tensor *loss, float weight, double *total) {
-    for (int i = 0; i < pass->B; i++) {
+    for (int i = 0; i < pass->rows.B; i++) {
         float sum = 0;
-        for (int t = pass->first[i]; t < pass->first[i + 1]; t++) {
+        for (int t = pass->rows.first[i]; t < pass->rows.first[i + 1]; t++) {
             sum += tensor_f32(loss)[t];
             loss->grad[t] = weight;
         }
@@ -162,23 +147,14 @@ static int policy_step(Ppo *ppo, const Rollout *const *rollout, int B, float wei
     Arena *arena = ppo->session->step;
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
-    Pass pass = pass_make(rollout, B, arena);
-    int clipped;
-    const Llama *model = ppo->policy->llama;
-    float *entropy = arena_alloc(arena, (size_t)pass.N * sizeof *entropy);
-    for (int i = 0; i < B; i++) {
-        size_t at = (size_t)pass.first[i], T = (size_t)(pass.first[i + 1] - pass.first[i]);
-        memcpy(pass.target + at, rollout[i]->sequence.ids + rollout[i]->sequence.from, T * sizeof *pass.target);
-        memcpy(pass.old + at, rollout[i]->logp, T * sizeof *pass.old);
-        memcpy(pass.against + at, rollout[i]->advantage, T * sizeof *pass.against);
-    }
+    Pass pass = pass_make(rollout, B, offsetof(Rollout, logp), offsetof(Rollout, advantage), arena);
+    int clipped, N = pass.rows.N;
+    float *entropy = arena_alloc(arena, (size_t)N * sizeof *entropy);
 
-    LogprobExtra extra = {.entropy = entropy, .tied = llama_tie(pass.batch, model, pass.first, arena)};
-    Tensor *x = action_rows(&tape, ppo->policy, &pass, arena);
-    Tensor *logp = logprob(&tape, x, model->weights.head, pass.target, sampler_temperature(&ppo->config->generate.sampler), &extra);
+    Tensor *logp = score_actions(&tape, ppo->policy, &pass.rows, sampler_temperature(&ppo->config->generate.sampler), entropy, arena);
     Tensor *loss = ppo_policy_loss(&tape, logp, pass.old, pass.against, ppo->config->clip, &clipped);
 
-    for (int t = 0; t < pass.N; t++) {
+    for (int t = 0; t < N; t++) {
         float now = tensor_f32(logp)[t], difference = now - pass.old[t], ratio = exp_f32(difference);
         totals->entropy += (double)entropy[t];
         totals->approx_kl += 0.5 * (double)difference * (double)difference;
@@ -187,7 +163,7 @@ static int policy_step(Ppo *ppo, const Rollout *const *rollout, int B, float wei
         totals->mismatched += first && memcmp(&now, &pass.old[t], sizeof now) != 0;
     }
     totals->clipped += clipped;
-    totals->actions += pass.N;
+    totals->actions += N;
     int bad = pass_backward(&tape, &pass, loss, weight, &totals->policy_loss);
     arena_release(arena, mark);
     return bad;
@@ -198,15 +174,10 @@ static int value_step(Ppo *ppo, const Rollout *const *rollout, int B, float weig
     Arena *arena = ppo->session->step;
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
-    Pass pass = pass_make(rollout, B, arena);
+    Pass pass = pass_make(rollout, B, offsetof(Rollout, value), offsetof(Rollout, returns), arena);
     int clipped;
-    for (int i = 0; i < B; i++) {
-        size_t at = (size_t)pass.first[i], T = (size_t)(pass.first[i + 1] - pass.first[i]);
-        memcpy(pass.old + at, rollout[i]->value, T * sizeof *pass.old);
-        memcpy(pass.against + at, rollout[i]->returns, T * sizeof *pass.against);
-    }
 
-    Tensor *x = action_rows(&tape, ppo->value, &pass, arena);
+    Tensor *x = score_hidden(&tape, ppo->value, &pass.rows, arena);
     Tensor *v = linear(&tape, x, ppo->value->head, ppo->value->bias);
     Tensor *loss = ppo_value_loss(&tape, v, pass.old, pass.against, ppo->config->value_clip, &clipped);
     totals->value_clipped += clipped;

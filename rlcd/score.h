@@ -9,6 +9,23 @@
 #include "rlcd/role.h"
 #include "rlcd/session.h"
 
+// Whole sequences of one pass, and the hidden rows that are asked for: those before each action, or the last of each sequence.
+typedef enum { ROWS_ACTIONS, ROWS_LAST } RowChoice;
+typedef struct {
+    int B, N;               // sequences, rows
+    const int *first;       // [B + 1] rows by sequence
+    const int *row;         // [N]
+    const int32_t *target;  // [N] the actions; NULL for ROWS_LAST
+    LlamaBatch *batch;
+} ScoreRows;
+
+// In `arena`; the sequences' ids must outlive it.
+ScoreRows score_rows(const Sequence *const *sequences, int B, RowChoice choice, Arena *arena);
+
+// The rows [N, D], and the log-probability of each action [N] (entropy[N] may be NULL), under a tape or without (NULL).
+Tensor *score_hidden(Tape *tape, const Role *role, const ScoreRows *rows, Arena *arena);
+Tensor *score_actions(Tape *tape, const Role *role, const ScoreRows *rows, float temperature, float *entropy, Arena *arena);
+
 // Log-probability of every action of every sequence: logp[i] has sequence_actions(i) places; entropy likewise, or NULL.
 // Whole batches of about session->rows rows. ERR_STOPPED when asked to stop.
 Status score_logprob(float **logp, float **entropy, const Role *role, const Sequence *sequences, int n, float temperature, Session *session,

@@ -84,33 +84,35 @@ static ptrdiff_t find_variable(Text text, size_t from, size_t *size) {
     return -1;
 }
 
-// Variables are filled in the templates alone; elsewhere they would reach the model as they stand.
-static Status refuse_variables(const TaskParser *p, const char *key) {
+// How often each of `known` (NULL-ended) stands in the texts of a key. Any other {variable} would reach the model as it stands.
+static Status count_variables(const TaskParser *p, const char *key, const char *const *known, int *count) {
     const YamlEntry *e = yaml_get(p->yaml, key);
+    for (int v = 0; known[v] != NULL; v++) count[v] = 0;
     for (int i = 0; e != NULL && i < e->count; i++) {
-        size_t size;
-        ptrdiff_t found = find_variable(e->item[i], 0, &size);
-        if (found >= 0) return fail_at(p, e, "'%s' has no variables, found %.*s", key, size > 40 ? 40 : (int)size, e->item[i].data + found);
+        size_t size = 0;
+        for (ptrdiff_t found, at = 0; (found = find_variable(e->item[i], (size_t)at, &size)) >= 0; at = found + (ptrdiff_t)size) {
+            const char *word = text_copy(p->arena, (Text){e->item[i].data + found, size}).data;
+            int v = 0;
+            while (known[v] != NULL && strcmp(word, known[v]) != 0) v++;
+            if (known[0] == NULL) return fail_at(p, e, "'%s' has no variables, found %.40s", key, word);
+            const char *near = nearest_name(word, known);
+            if (known[v] == NULL)
+                return fail_at(p, e, "unknown variable %.40s in '%s'; did you mean %s?", word, key, near ? near : known[0]);
+            count[v]++;
+        }
     }
     return OK;
 }
 
 // Splits the template at its one {affix}.
 static Status split_template(const TaskParser *p, Task *task, Text affixed) {
-    static const YamlEntry absent = {.line = 1};
-    const YamlEntry *given = yaml_get(p->yaml, "affixed"), *e = given == NULL ? &absent : given;
-    size_t size = 0, next_size;
-    ptrdiff_t found = find_variable(affixed, 0, &size);
-    if (found < 0) return fail_at(p, e, "'affixed' must contain {affix}");
-    Text word = {affixed.data + found, size};
-    ptrdiff_t second = find_variable(affixed, (size_t)found + size, &next_size);
-    if (second >= 0 && text_equal(word, TEXT("{affix}"))) word = (Text){affixed.data + second, next_size};
-    if (!text_equal(word, TEXT("{affix}")))
-        return fail_at(p, e, "unknown variable %.*s in 'affixed'; the only one is {affix}", word.size > 40 ? 40 : (int)word.size,
-                       word.data);
-    if (second >= 0) return fail_at(p, e, "'affixed' contains {affix} twice");
-    size_t behind = (size_t)found + size;
-    task->affix_before = text_copy(p->arena, (Text){affixed.data, (size_t)found});
+    static const char *const known[] = {"{affix}", NULL};
+    const YamlEntry *e = yaml_get(p->yaml, "affixed");
+    int count;
+    TRY(count_variables(p, "affixed", known, &count));
+    if (e != NULL && count != 1) return fail_at(p, e, count == 0 ? "'affixed' must contain {affix}" : "'affixed' contains {affix} twice");
+    size_t found = (size_t)text_find(affixed, text_of(known[0])), behind = found + strlen(known[0]);
+    task->affix_before = text_copy(p->arena, (Text){affixed.data, found});
     task->affix_after = text_copy(p->arena, (Text){affixed.data + behind, affixed.size - behind});
     return OK;
 }
@@ -120,12 +122,6 @@ static Status split_template(const TaskParser *p, Task *task, Text affixed) {
 static const char *const VARIABLES[] = {"{dialogue}", "{instruction}", "{voice}", "{first}", "{second}", NULL};
 enum { VAR_DIALOGUE, VAR_INSTRUCTION, VAR_VOICE, VAR_FIRST, VAR_SECOND };
 
-static int variable_index(Text word) {
-    for (int v = 0; VARIABLES[v] != NULL; v++)
-        if (text_equal(word, text_of(VARIABLES[v]))) return v;
-    return -1;
-}
-
 Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts) {
     REQUIRE(task->judge.size > 0, "task_judge: the task '%s' has no template", task->name.data);
     const Text value[] = {parts->dialogue, parts->instruction, parts->voice, parts->first, parts->second};
@@ -133,7 +129,8 @@ Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts) {
     size_t at = 0, size = 0;
     for (ptrdiff_t found; (found = find_variable(task->judge, at, &size)) >= 0; at = (size_t)found + size) {
         str_append(&s, (Text){task->judge.data + at, (size_t)found - at});
-        str_append(&s, value[variable_index((Text){task->judge.data + found, size})]);
+        for (int v = 0; VARIABLES[v] != NULL; v++)
+            if (text_equal((Text){task->judge.data + found, size}, text_of(VARIABLES[v]))) str_append(&s, value[v]);
     }
     str_append(&s, (Text){task->judge.data + at, task->judge.size - at});
     return str_text(&s);
@@ -144,37 +141,27 @@ static Status take_judge(const TaskParser *p, Task *task) {
     static const Text usual[] = {{"A", 1}, {"B", 1}};
     const YamlEntry *e = yaml_get(p->yaml, "judge");
     const Text *labels;
-    bool used[sizeof VARIABLES / sizeof *VARIABLES] = {false};
-    int count;
-    size_t size = 0;
+    int count, used[sizeof VARIABLES / sizeof *VARIABLES];
     TRY(take_list(p, "labels", &count, &labels));
     if (count == 0) labels = usual;
     if ((count != 0 && count != 2) || text_equal(labels[0], labels[1]))
         return fail_at(p, yaml_get(p->yaml, "labels"), "'labels' must be two different texts");
     for (int i = 0; i < 2; i++) task->label[i] = labels[i];
     TRY(take_text(p, "judge", TEXT(""), &task->judge));
+    TRY(count_variables(p, "judge", VARIABLES, used));
     if (e == NULL) return OK;
-    for (ptrdiff_t found, at = 0; (found = find_variable(task->judge, (size_t)at, &size)) >= 0; at = found + (ptrdiff_t)size) {
-        const char *word = text_copy(p->arena, (Text){task->judge.data + found, size}).data;
-        int v = variable_index(text_of(word));
-        const char *near = v < 0 ? nearest_name(word, VARIABLES) : NULL;
-        if (v < 0) return fail_at(p, e, "unknown variable %.40s in 'judge'; did you mean %s?", word, near ? near : "{first}");
-        used[v] = true;
-    }
     if (!used[VAR_FIRST] || !used[VAR_SECOND]) return fail_at(p, e, "'judge' must contain {first} and {second}");
     if (used[VAR_INSTRUCTION] && task->instructions == 0)
         return fail_at(p, e, "'judge' asks for {instruction}, but there are no 'instructions'");
     return OK;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 // What the plain and the affixed Assistant marker share, without blanks at its end: a cut there finds both.
 static Text common_stem(Arena *arena, Text a, Text b) {
     size_t n = 0;
     while (n < a.size && n < b.size && a.data[n] == b.data[n]) n++;
-    while (n > 0 && is_blank(a.data[n - 1])) n--;
-    return text_copy(arena, (Text){a.data, n});
+    Text stem = text_trim((Text){a.data, n});
+    return text_copy(arena, (Text){a.data, stem.size ? (size_t)(stem.data - a.data) + stem.size : 0});
 }
 
 // The markers must tell turns apart: neither inside the other, neither of blanks alone.
@@ -217,11 +204,12 @@ static Status check_version(const TaskParser *p) {
 static Status fill_task(TaskParser *p, Task *task) {
     static const char *const plain[] = {"name", "description", "human", "assistant",    "stop",
                                         "ban",  "plus",        "minus", "instructions", "labels"};
+    static const char *const none[] = {NULL};
     Text affixed;
     int minus;
     TRY(check_version(p));
     TRY(check_keys(p));
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) TRY(refuse_variables(p, plain[i]));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) TRY(count_variables(p, plain[i], none, NULL));
     TRY(take_text(p, "name", (Text){NULL, 0}, &task->name));
     TRY(take_text(p, "description", TEXT(""), &task->description));
     TRY(take_text(p, "human", TEXT("\n\nHuman:"), &task->human));

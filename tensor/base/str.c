@@ -42,6 +42,14 @@ ptrdiff_t text_find_last(Text text, Text what) {
     return -1;
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+Text text_trim(Text text) {
+    while (text.size > 0 && is_blank(text.data[0])) text = (Text){text.data + 1, text.size - 1};
+    while (text.size > 0 && is_blank(text.data[text.size - 1])) text.size--;
+    return text;
+}
+
 Text text_copy(Arena *arena, Text text) { return (Text){arena_copy(arena, text.data, text.size), text.size}; }
 
 Str str_make(Arena *arena) { return (Str){.arena = arena}; }

@@ -27,6 +27,8 @@ bool text_ends(Text text, Text suffix);
 // Index of the first / last occurrence of `what` in `text`, or -1.
 ptrdiff_t text_find(Text text, Text what);
 ptrdiff_t text_find_last(Text text, Text what);
+// The part between leading and trailing blanks: spaces, tabs, newlines and returns.
+Text text_trim(Text text);
 // A NUL-terminated copy in the arena.
 Text text_copy(Arena *arena, Text text);
 
