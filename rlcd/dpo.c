@@ -4,10 +4,7 @@
 
 #include "tensor/base/rng.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/op_add.h"
 #include "tensor/op_gather.h"
-#include "tensor/op_log_sigmoid.h"
-#include "tensor/op_mul.h"
 #include "tensor/op_scale.h"
 #include "tensor/op_sub.h"
 #include "tensor/op_sum.h"
@@ -34,21 +31,18 @@ static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *cons
     Tape tape = tape_make(arena);
     const Sequence **reply = arena_alloc(arena, 2 * (size_t)B * sizeof *reply);
     int *chosen = arena_alloc(arena, (size_t)B * sizeof *chosen), *rejected = arena_alloc(arena, (size_t)B * sizeof *rejected);
-    Tensor *base = tensor_new_2d(arena, false, B, 1), *plus = tensor_new_2d(arena, false, B, 1), *minus = tensor_new_2d(arena, false, B, 1);
+    Tensor *base = tensor_new_2d(arena, false, B, 1);
     for (int i = 0; i < B; i++) {
         reply[chosen[i] = 2 * i] = &pair[i]->chosen;
         reply[rejected[i] = 2 * i + 1] = &pair[i]->rejected;
         tensor_f32(base)[i] = state[i]->reference[0] - state[i]->reference[1];
-        tensor_f32(plus)[i] = -pair[i]->label;
-        tensor_f32(minus)[i] = pair[i]->label - 1;
     }
     ScoreRows rows = score_rows(reply, 2 * B, ROWS_ACTIONS, arena);
 
     Tensor *logp = op_sum(&tape, score_actions(&tape, policy, &rows, 1.0f, NULL, arena), rows.first, 2 * B);
     Tensor *difference = op_sub(&tape, op_gather(&tape, logp, chosen, B), op_gather(&tape, logp, rejected, B));
     Tensor *margin = op_scale(&tape, op_sub(&tape, difference, base), beta);
-    Tensor *loss = op_add(&tape, op_mul(&tape, op_log_sigmoid(&tape, margin), plus),
-                          op_mul(&tape, op_log_sigmoid(&tape, op_scale(&tape, margin, -1)), minus));
+    Tensor *loss = preference_loss(&tape, margin, pair);
 
     int bad = -1;
     for (int i = 0; i < B; i++) {
@@ -65,12 +59,9 @@ static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *cons
 // Log-probability of every reply under the base.
 static Status score_reference(DpoPair *state, const Base *base, const PairTokens *pairs, int n, Session *session, Error *error) {
     ArenaMark mark = arena_mark(session->run);
-    Sequence *reply = arena_alloc(session->run, 2 * (size_t)n * sizeof *reply);
+    const Sequence *reply = preference_replies(pairs, n, session->run);
     float **logp = arena_alloc(session->run, 2 * (size_t)n * sizeof *logp);
-    for (int i = 0; i < 2 * n; i++) {
-        reply[i] = i % 2 ? pairs[i / 2].rejected : pairs[i / 2].chosen;
-        logp[i] = arena_alloc(session->run, (size_t)reply[i].count * sizeof **logp);
-    }
+    for (int i = 0; i < 2 * n; i++) logp[i] = arena_alloc(session->run, (size_t)reply[i].count * sizeof **logp);
     Role reference = role_base(base);
     Status status = score_logprob(logp, NULL, &reference, reply, 2 * n, 1.0f, session, error);
     for (int i = 0; status == OK && i < 2 * n; i++)

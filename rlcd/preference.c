@@ -78,46 +78,53 @@ Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, 
     return OK;
 }
 
+Sequence *preference_replies(const PairTokens *pairs, int n, Arena *arena) {
+    Sequence *replies = arena_alloc(arena, 2 * (size_t)n * sizeof *replies);
+    for (int i = 0; i < 2 * n; i++) replies[i] = i % 2 == 0 ? pairs[i / 2].chosen : pairs[i / 2].rejected;
+    return replies;
+}
+
 // ---- the loss of pairs
+
+Tensor *preference_loss(Tape *tape, Tensor *margin, const PairTokens *const *pair) {
+    int B = tensor_rows(margin);
+    Tensor *plus = tensor_new_2d(margin->arena, false, B, 1), *minus = tensor_new_2d(margin->arena, false, B, 1);
+    for (int i = 0; i < B; i++) {
+        tensor_f32(plus)[i] = -pair[i]->label;
+        tensor_f32(minus)[i] = pair[i]->label - 1;
+    }
+    Tensor *right = op_mul(tape, op_log_sigmoid(tape, margin), plus);
+    Tensor *wrong = op_mul(tape, op_log_sigmoid(tape, op_scale(tape, margin, -1)), minus);
+    return op_add(tape, right, wrong);
+}
 
 typedef struct {
     float loss, chosen, rejected;  // unnormalised scores
 } PairResult;
 
-// loss = -label * log sigmoid(d) - (1 - label) * log sigmoid(-d), d = r+ - r-, for B pairs in one pass. Adds their gradient times
-// `weight`; -1, or the first pair whose loss is not finite: then nothing was added.
+// The loss of d = r+ - r- for B pairs in one pass. Adds their gradient times `weight`; -1, or the first pair whose loss is not finite:
+// then nothing was added.
 static int pairs_step(PairResult *results, Role *model, const PairTokens *const *pair, int B, float weight, Arena *arena) {
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
     size_t n = (size_t)B;
-    const int32_t **ids = arena_alloc(arena, 2 * n * sizeof *ids);
-    int *length = arena_alloc(arena, 2 * n * sizeof *length), *end = arena_alloc(arena, 2 * n * sizeof *end);
+    const Sequence **reply = arena_alloc(arena, 2 * n * sizeof *reply);
     int *chosen = arena_alloc(arena, n * sizeof *chosen), *rejected = arena_alloc(arena, n * sizeof *rejected);
-    Tensor *plus = tensor_new_2d(arena, false, B, 1), *minus = tensor_new_2d(arena, false, B, 1);
-    bool soft = false;
     for (int i = 0; i < B; i++) {
-        ids[2 * i] = pair[i]->chosen.ids, length[2 * i] = pair[i]->chosen.count;
-        ids[2 * i + 1] = pair[i]->rejected.ids, length[2 * i + 1] = pair[i]->rejected.count;
-        tensor_f32(plus)[i] = -pair[i]->label;
-        tensor_f32(minus)[i] = pair[i]->label - 1;
-        soft = soft || pair[i]->label != 1;
+        reply[2 * i] = &pair[i]->chosen;
+        reply[2 * i + 1] = &pair[i]->rejected;
     }
-    LlamaBatch batch = llama_batch(arena, ids, length, 2 * B);
+    // Pair by pair, so that the head's gradient has one order however many pairs a pass has; in it the rejected reply comes first.
+    ScoreRows rows = score_rows(reply, 2 * B, ROWS_LAST, arena);
+    for (int i = 0; i < B; i++) {
+        int end = rows.row[rejected[i] = 2 * i];
+        rows.row[2 * i] = rows.row[chosen[i] = 2 * i + 1];
+        rows.row[2 * i + 1] = end;
+    }
 
-    // Pair by pair, so that the head's gradient has one order however many pairs a pass has.
-    for (int i = 0; i < B; i++) {
-        end[rejected[i] = 2 * i] = batch.offsets[2 * i + 2] - 1;
-        end[chosen[i] = 2 * i + 1] = batch.offsets[2 * i + 1] - 1;
-    }
-    Tensor *h = llama_forward(&tape, model->llama, model->adapter, &batch, NULL, arena);
-    Tensor *r = linear(&tape, op_gather(&tape, h, end, 2 * B), model->head, NULL);
+    Tensor *r = linear(&tape, score_hidden(&tape, model, &rows, arena), model->head, NULL);
     Tensor *better = op_gather(&tape, r, chosen, B), *worse = op_gather(&tape, r, rejected, B);
-    Tensor *d = op_sub(&tape, better, worse);
-    Tensor *loss = op_mul(&tape, op_log_sigmoid(&tape, d), plus);
-    if (soft) {
-        Tensor *other = op_mul(&tape, op_log_sigmoid(&tape, op_scale(&tape, d, -1)), minus);
-        loss = op_add(&tape, loss, other);
-    }
+    Tensor *loss = preference_loss(&tape, op_sub(&tape, better, worse), pair);
 
     int bad = -1;
     for (int i = 0; i < B; i++) {
@@ -132,28 +139,22 @@ static int pairs_step(PairResult *results, Role *model, const PairTokens *const 
 
 // ---- the loop
 
-// Mean and deviation of the scores over all replies: what makes scores of different runs comparable.
-static Status measure_scores(Role *model, const PairTokens *pairs, int n, Session *session, Error *error) {
-    Sequence *all = arena_alloc(session->run, (size_t)(2 * n) * sizeof *all);
-    float *score = arena_alloc(session->run, (size_t)(2 * n) * sizeof *score),
-          *copy = arena_alloc(session->run, (size_t)(2 * n) * sizeof *copy);
-    for (int i = 0; i < n; i++) {
-        all[2 * i] = pairs[i].chosen;
-        all[2 * i + 1] = pairs[i].rejected;
-    }
+// Mean and deviation of the scores of n replies: what makes scores of different runs comparable.
+static Status measure_scores(Role *model, const Sequence *replies, int n, Session *session, Error *error) {
+    float *score = arena_alloc(session->run, (size_t)n * sizeof *score), *copy = arena_alloc(session->run, (size_t)n * sizeof *copy);
     model->mean = 0;
     model->deviation = 1;
-    TRY(score_preference(score, model, all, 2 * n, session, error));
-    memcpy(copy, score, (size_t)(2 * n) * sizeof *copy);
-    float mean = tree_sum(copy, 2 * n) / (float)(2 * n);
-    for (int i = 0; i < 2 * n; i++) copy[i] = (score[i] - mean) * (score[i] - mean);
+    TRY(score_preference(score, model, replies, n, session, error));
+    memcpy(copy, score, (size_t)n * sizeof *copy);
+    float mean = tree_sum(copy, n) / (float)n;
+    for (int i = 0; i < n; i++) copy[i] = (score[i] - mean) * (score[i] - mean);
     model->mean = mean;
-    model->deviation = sqrtf(tree_sum(copy, 2 * n) / (float)(2 * n));
+    model->deviation = sqrtf(tree_sum(copy, n) / (float)n);
     // Equal scores: their mean may round, so the deviation alone does not tell.
     bool differ = false;
-    for (int i = 1; i < 2 * n; i++) differ |= score[i] != score[0];
+    for (int i = 1; i < n; i++) differ |= score[i] != score[0];
     if (!differ || !(model->deviation > 0))
-        return error_set(error, ERR_NUMERIC, "preference: all %d scores are equal (%g): nothing was learned", 2 * n, (double)mean);
+        return error_set(error, ERR_NUMERIC, "preference: all %d scores are equal (%g): nothing was learned", n, (double)mean);
     return OK;
 }
 
@@ -188,8 +189,8 @@ static void log_step(Session *session, int64_t step, PairResult *results, int n,
     arena_release(session->step, mark);
 }
 
-Status preference_train(Role **out, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session,
-                        Error *error) {
+Status preference_train(Role **out, const Base *base, const PairTokens *pairs, int n, const Sequence *scale, int n_scale,
+                        const PreferenceConfig *config, Session *session, Error *error) {
     // The model: base, adapter, head.
     RoleConfig shape = {.train_all = config->train_all, .adapter = config->adapter, .head = true, .trained = true};
     Role *model = *out = role_make(session->run, base, &shape, session->seed);
@@ -266,7 +267,8 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
 
     // Mean 0 and deviation 1: not measured yet. A stop in between stores the trained model and measures next time.
     if (done < total || (model->mean == 0 && model->deviation == 1)) {
-        Status measured = measure_scores(model, pairs, n, session, error);
+        Status measured =
+            measure_scores(model, scale ? scale : preference_replies(pairs, n, session->run), scale ? n_scale : 2 * n, session, error);
         if (measured != OK && measured != ERR_STOPPED) return measured;
         TRY(save_write(session, total, saved, 1, NULL, 0, error));
         if (measured != OK) return error_set(error, ERR_STOPPED, "preference: stopped before the scores were measured");
@@ -278,12 +280,8 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
 Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session,
                            Error *error) {
     ArenaMark mark = arena_mark(session->run);
-    Sequence *all = arena_alloc(session->run, (size_t)(2 * n + 1) * sizeof *all);
+    const Sequence *all = preference_replies(pairs, n, session->run);
     float *score = arena_alloc(session->run, (size_t)(2 * n + 1) * sizeof *score);
-    for (int i = 0; i < n; i++) {
-        all[2 * i] = pairs[i].chosen;
-        all[2 * i + 1] = pairs[i].rejected;
-    }
     Status status = score_preference(score, model, all, 2 * n, session, error);
     *right = 0;
     for (int i = 0; status == OK && i < n; i++) {

@@ -46,11 +46,17 @@ typedef struct {
 Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, const Base *base, const char *tokenizer_hash,
                          int max_tokens, Arena *arena, Error *error);
 
-// Trains a new role on pairs and stores checkpoints; the last one also holds mean and deviation of the scores over the training
-// replies. `model` lives in session->run. ERR_STOPPED: a checkpoint was written. ERR_NUMERIC: the loss of a named pair or a
-// gradient is not finite; the weights are those before that step.
-Status preference_train(Role **model, const Base *base, const PairTokens *pairs, int n, const PreferenceConfig *config, Session *session,
-                        Error *error);
+// The replies of n pairs, chosen and rejected in turn, in `arena`: [2 n].
+Sequence *preference_replies(const PairTokens *pairs, int n, Arena *arena);
+
+// -label * log sigmoid(margin) - (1 - label) * log sigmoid(-margin) of B pairs, from their margins [B, 1].
+Tensor *preference_loss(Tape *tape, Tensor *margin, const PairTokens *const *pair);
+
+// Trains a new role on pairs and stores checkpoints; the last one also holds mean and deviation of the scores of scale[0 .. n_scale)
+// (NULL: of all replies trained on), by which score_preference normalises. `model` lives in session->run. ERR_STOPPED: a checkpoint
+// was written. ERR_NUMERIC: the loss of a named pair or a gradient is not finite; the weights are those before that step.
+Status preference_train(Role **model, const Base *base, const PairTokens *pairs, int n, const Sequence *scale, int n_scale,
+                        const PreferenceConfig *config, Session *session, Error *error);
 
 // Pairs with r+ > r- (ties count as wrong); margin[i] = r+ - r- when not NULL.
 Status preference_accuracy(int64_t *right, double *margin, const Role *model, const PairTokens *pairs, int n, Session *session,

@@ -14,7 +14,7 @@ typedef enum { ROWS_ACTIONS, ROWS_LAST } RowChoice;
 typedef struct {
     int B, N;               // sequences, rows
     const int *first;       // [B + 1] rows by sequence
-    const int *row;         // [N]
+    int *row;               // [N]
     const int32_t *target;  // [N] the actions; NULL for ROWS_LAST
     LlamaBatch *batch;
 } ScoreRows;

@@ -1,13 +1,11 @@
-// Labels by a judge: by their definition from single logits, in any batch, after any stop; places, forms, hard labels, refusals.
+// Labels by a judge: by their definition from single logits, in any batch; places, forms, hard labels, limits, refusals.
 #include "rlcd/label.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "rlcd/contrast.h"
 #include "rlcd/score.h"
-#include "tensor/base/json.h"
 #include "tensor/base/rng.h"
 #include "tests/gradcheck.h"
 #include "tests/tiny.h"
@@ -56,31 +54,20 @@ static void teardown(void) {
     arena_free(&arena);
 }
 
-static LabelConfig config_of(LabelOrders orders, LabelForm form) {
-    return (LabelConfig){.orders = orders, .form = form, .voice = TEXT("sir"), .max_tokens = 90};
+static LabelJudge judge_of(const Task *task, LabelOrders orders, LabelForm form) {
+    return (LabelJudge){.base = &base, .task = task, .orders = orders, .form = form, .voice = TEXT("sir"), .max_tokens = 90};
 }
 
-static const char *folder(const char *name) {
-    const char *path = path_join(&arena, dir, name);
-    ck_ok(directory_make(path, &error), error);
-    return path;
-}
-
-static Status run(LabelResult *result, const char *to, const Task *task, const LabelConfig *config, int rows, int stop_after) {
-    Session session = tiny_session(&arena, to);
+// Asks about all pairs, `block` at a time with scoring batches of `rows` rows.
+static Status run(LabelQuestion *q, LabelJudge *judge, int block, int rows) {
+    Session session = tiny_session(&arena, dir);
     session.rows = rows;
-    tiny_stop_after = stop_after;
-    Status status = label_run(result, &base, task, &pairs, config, &session, &error);
+    Status status = label_begin(judge, session.seed, &arena, &error);
+    for (int i = 0; i < PAIRS && status == OK; i++) status = label_prepare(&q[i], judge, &pairs.pair[i], &arena, &error);
+    for (int i = 0; i < PAIRS && status == OK; i += block)
+        status = label_ask(q + i, PAIRS - i < block ? PAIRS - i : block, judge, &session, &error);
     tiny_session_end(&session);
     return status;
-}
-
-static Pair *labelled(const char *from, int expected) {
-    PairList list;
-    const char *path = path_join(&arena, from, "pairs.jsonl");
-    ck_ok(pairs_read(&list, &arena, &path, 1, task_plain(), false, &error), error);
-    ck_assert_int_eq(list.count, expected);
-    return list.pair;
 }
 
 // The judge's prompt by its definition, and the two logits behind it, one sequence at a time.
@@ -110,52 +97,42 @@ static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 // Both orders, the first place alone, and hard labels.
 START_TEST(label_definition) {
     const Task task = task_of("");
-    LabelResult result;
-    LabelConfig both = config_of(ORDERS_BOTH, LABELS_BARE), first = config_of(ORDERS_FIRST, LABELS_BARE), hard = both;
+    LabelQuestion b[PAIRS], f[PAIRS], h[PAIRS];
+    LabelJudge both = judge_of(&task, ORDERS_BOTH, LABELS_BARE), first = judge_of(&task, ORDERS_FIRST, LABELS_BARE), hard = both;
     hard.hard = true;
-    ck_ok(run(&result, folder("both"), &task, &both, 512, -1), error);
-    ck_assert(result.labelled == PAIRS && result.too_long == 0 && result.cut == 0);
-    ck_ok(run(&result, folder("first"), &task, &first, 512, -1), error);
-    ck_ok(run(&result, folder("hard"), &task, &hard, 512, -1), error);
-    const Pair *b = labelled(folder("both"), PAIRS), *f = labelled(folder("first"), PAIRS), *h = labelled(folder("hard"), PAIRS);
+    ck_ok(run(b, &both, PAIRS, 512), error);
+    ck_ok(run(f, &first, PAIRS, 512), error);
+    ck_ok(run(h, &hard, PAIRS, 512), error);
     int below = 0;
     for (int i = 0; i < PAIRS; i++) {
         const char *question = task.instruction[i % 2].data;
         double one = odds_of(&pairs.pair[i], question, false, "A", "B"), two = odds_of(&pairs.pair[i], question, true, "A", "B");
-        ck_assert_double_eq_tol(b[i].label, sigmoid((one + two) / 2), 1e-6);
-        ck_assert_double_eq_tol(f[i].label, sigmoid(one), 1e-6);
-        ck_assert_double_eq(h[i].label, b[i].label > 0.5);
-        below += b[i].label < 0.5;
-        // Replies stay where they stood; the method tells where the pair came from.
-        ck_assert(text_equal(b[i].chosen, pairs.pair[i].chosen) && text_equal(b[i].rejected, pairs.pair[i].rejected));
-        ck_assert(text_equal(b[i].method, i % 3 ? TEXT("rlaif") : TEXT("rescore")));
-        ck_assert(b[i].index == pairs.pair[i].index && b[i].affix == i % 2);
-        ck_assert_double_eq(tiny_number(&arena, folder("both"), "pairs.jsonl", i, "label"), b[i].label);
+        ck_assert(b[i].fits && !b[i].cut && b[i].asked[0] && b[i].asked[1] && f[i].asked[0] && !f[i].asked[1]);
+        ck_assert_double_eq_tol((double)b[i].odds[0], one, 1e-5);
+        ck_assert_double_eq_tol((double)b[i].odds[1], two, 1e-5);
+        ck_assert_double_eq_tol((double)b[i].label, sigmoid((one + two) / 2), 1e-6);
+        ck_assert_double_eq_tol((double)f[i].label, sigmoid(one), 1e-6);
+        ck_assert_float_eq(h[i].label, b[i].label > 0.5f);
+        below += b[i].label < 0.5f;
     }
     ck_assert(below > 0 && below < PAIRS);
-    // What the judge said travels along.
-    Text file = tiny_file(&arena, folder("both"), "pairs.jsonl"), alone = tiny_file(&arena, folder("first"), "pairs.jsonl");
-    ck_assert_int_ge(text_find(file, TEXT("\"judge\":{\"voice\":\"sir\",\"chosen_first\":")), 0);
-    ck_assert_int_ge(text_find(file, TEXT("\"chosen_second\":")), 0);
-    ck_assert_int_lt(text_find(alone, TEXT("\"chosen_second\":")), 0);
 }
 END_TEST
 
 // Spaced labels are other tokens; both forms together are the log-sum-exp.
 START_TEST(label_forms) {
     const Task task = task_of("");
-    LabelResult result;
-    LabelConfig spaced = config_of(ORDERS_FIRST, LABELS_SPACED), both = config_of(ORDERS_FIRST, LABELS_BOTH);
-    ck_ok(run(&result, folder("spaced"), &task, &spaced, 512, -1), error);
-    ck_ok(run(&result, folder("both"), &task, &both, 512, -1), error);
-    const Pair *s = labelled(folder("spaced"), PAIRS), *b = labelled(folder("both"), PAIRS);
+    LabelQuestion s[PAIRS], b[PAIRS];
+    LabelJudge spaced = judge_of(&task, ORDERS_FIRST, LABELS_SPACED), both = judge_of(&task, ORDERS_FIRST, LABELS_BOTH);
+    ck_ok(run(s, &spaced, PAIRS, 512), error);
+    ck_ok(run(b, &both, PAIRS, 512), error);
     for (int i = 0; i < PAIRS; i++) {
         const char *question = task.instruction[i % 2].data;
-        ck_assert_double_eq_tol(s[i].label, sigmoid(odds_of(&pairs.pair[i], question, false, " A", " B")), 1e-6);
-        // log(e^A + e^ A) - log(e^B + e^ B) from the four differences to B.
+        ck_assert_double_eq_tol((double)s[i].label, sigmoid(odds_of(&pairs.pair[i], question, false, " A", " B")), 1e-6);
+        // log(e^A + e^ A) - log(e^B + e^ B) from the differences to B.
         double bare = odds_of(&pairs.pair[i], question, false, "A", "B"), mixed = odds_of(&pairs.pair[i], question, false, " A", "B"),
                other = odds_of(&pairs.pair[i], question, false, " B", "B");
-        ck_assert_double_eq_tol(b[i].label, sigmoid(log(exp(bare) + exp(mixed)) - log(1 + exp(other))), 1e-6);
+        ck_assert_double_eq_tol((double)b[i].label, sigmoid(log(exp(bare) + exp(mixed)) - log(1 + exp(other))), 1e-6);
     }
 }
 END_TEST
@@ -163,83 +140,99 @@ END_TEST
 // One order at random: drawn by (seed, index), both occur, and each gives that order's odds.
 START_TEST(label_random) {
     const Task task = task_of("");
-    LabelResult result;
-    LabelConfig config = config_of(ORDERS_RANDOM, LABELS_BARE);
-    ck_ok(run(&result, folder("random"), &task, &config, 512, -1), error);
-    const Pair *r = labelled(folder("random"), PAIRS);
+    LabelQuestion r[PAIRS];
+    LabelJudge judge = judge_of(&task, ORDERS_RANDOM, LABELS_BARE);
+    ck_ok(run(r, &judge, PAIRS, 512), error);
     int swapped = 0;
     for (int i = 0; i < PAIRS; i++) {
         bool swap = rng_bits(rng_key(7, "label.order"), (RngDraw){.prompt = (uint32_t)pairs.pair[i].index}) & 1;
         swapped += swap;
+        ck_assert(r[i].asked[0] == !swap && r[i].asked[1] == swap);
         double odds = odds_of(&pairs.pair[i], task.instruction[i % 2].data, swap, "A", "B");
-        ck_assert_double_eq_tol(r[i].label, sigmoid(odds), 1e-6);
+        ck_assert_double_eq_tol((double)r[i].label, sigmoid(odds), 1e-6);
     }
     ck_assert(swapped > 0 && swapped < PAIRS);
 }
 END_TEST
 
-// The same file for any batch, and after stops and a torn line.
-START_TEST(label_resumes) {
+// The same bits for any number of questions at once and any scoring batch.
+START_TEST(label_batches) {
     const Task task = task_of("");
-    LabelConfig config = config_of(ORDERS_BOTH, LABELS_BARE);
-    LabelResult result, again;
-    const char *one = folder("one"), *two = folder("two");
-    ck_ok(run(&result, one, &task, &config, 512, -1), error);
-    Text whole = tiny_file(&arena, one, "pairs.jsonl");
-    static const int ROWS[] = {1, 70, 200};
-    for (int i = 0; i < 3; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "r%d", i);
-        ck_ok(run(&again, folder(name), &task, &config, ROWS[i], -1), error);
-        ck_assert(text_equal(tiny_file(&arena, folder(name), "pairs.jsonl"), whole));
+    LabelQuestion one[PAIRS], some[PAIRS];
+    LabelJudge judge = judge_of(&task, ORDERS_BOTH, LABELS_BARE);
+    ck_ok(run(one, &judge, 1, 1), error);
+    static const int BLOCKS[][2] = {{2, 1}, {4, 200}, {9, 70}, {5, 512}};
+    for (int k = 0; k < 4; k++) {
+        ck_ok(run(some, &judge, BLOCKS[k][0], BLOCKS[k][1]), error);
+        for (int i = 0; i < PAIRS; i++) {
+            ck_assert_uint_eq(float_bits(one[i].label), float_bits(some[i].label));
+            ck_assert_uint_eq(float_bits(one[i].odds[0]), float_bits(some[i].odds[0]));
+            ck_assert_uint_eq(float_bits(one[i].odds[1]), float_bits(some[i].odds[1]));
+        }
     }
-    ck_assert_int_eq(run(&again, two, &task, &config, 1, 5), ERR_STOPPED);
-    for (size_t keep = 0; keep < whole.size; keep += 173) {
-        ck_ok(file_write(path_join(&arena, two, "pairs.jsonl"), whole.data, keep, &error), error);
-        ck_ok(run(&again, two, &task, &config, 512, -1), error);
-        ck_assert(text_equal(tiny_file(&arena, two, "pairs.jsonl"), whole));
-        ck_assert(again.labelled == result.labelled && again.cut == result.cut && again.too_long == result.too_long);
-    }
-    // Nothing is left to do: nothing is asked.
-    ck_ok(run(&again, two, &task, &config, 512, 0), error);
 }
 END_TEST
 
-// Dialogues lose turns, then pairs are left out; a limit that none meets is an error.
+// Dialogues lose turns as the limit falls, then pairs do not fit; what fits is never longer than the limit.
 START_TEST(label_limits) {
     const Task task = task_of("");
-    LabelResult result;
-    LabelConfig config = config_of(ORDERS_FIRST, LABELS_BARE);
-    int longest = 0, shortest = 1000;
-    for (config.max_tokens = 90; config.max_tokens > 8; config.max_tokens--) {
-        char name[16];
-        snprintf(name, sizeof name, "m%d", config.max_tokens);
-        Status status = run(&result, folder(name), &task, &config, 512, -1);
-        if (status != OK) break;
-        ck_assert_int_eq(result.labelled + result.too_long, PAIRS);
-        if (result.cut > 0 && result.too_long == 0 && longest == 0) longest = config.max_tokens;
-        if (result.too_long > 0) shortest = config.max_tokens;
-        labelled(folder(name), (int)result.labelled);
+    LabelJudge judge = judge_of(&task, ORDERS_FIRST, LABELS_BARE);
+    ck_ok(label_begin(&judge, 7, &arena, &error), error);
+    int cut = 0, too_long = 0;
+    for (judge.max_tokens = 90; judge.max_tokens > 8; judge.max_tokens--) {
+        for (int i = 0; i < PAIRS; i++) {
+            LabelQuestion q;
+            ck_ok(label_prepare(&q, &judge, &pairs.pair[i], &arena, &error), error);
+            ck_assert(!q.fits || (q.prompt[0].count <= judge.max_tokens && q.prompt[1].count <= judge.max_tokens));
+            // Only every fourth dialogue has a turn to lose.
+            ck_assert(!q.cut || i % 4 == 0);
+            cut += q.fits && q.cut;
+            too_long += !q.fits;
+        }
     }
-    ck_assert(longest > shortest && shortest > 8);
-    ck_assert_ptr_nonnull(strstr(error.text, "none of 9 pairs fits"));
+    ck_assert(cut > 0 && too_long > PAIRS);
+}
+END_TEST
+
+// The instruction of a pair without an affix, or of another task, is the one drawn for its index.
+START_TEST(label_other_task) {
+    const Task task = task_of("");
+    LabelQuestion q[PAIRS];
+    LabelJudge judge = judge_of(&task, ORDERS_FIRST, LABELS_BARE);
+    pairs.pair[3].affix = -1;
+    pairs.pair[4].task = TEXT("another");
+    pairs.pair[4].affix = 11;
+    ck_ok(run(q, &judge, PAIRS, 512), error);
+    for (int i = 3; i < 5; i++) {
+        const char *question = task.instruction[contrast_affix(&task, 7, (uint32_t)pairs.pair[i].index)].data;
+        ck_assert_double_eq_tol((double)q[i].label, sigmoid(odds_of(&pairs.pair[i], question, false, "A", "B")), 1e-6);
+    }
 }
 END_TEST
 
 START_TEST(label_refuses) {
-    LabelResult result;
-    LabelConfig config = config_of(ORDERS_BOTH, LABELS_BARE);
+    LabelQuestion q[PAIRS];
     Task task = task_of("labels: [\"no single token\", B]\n");
-    ck_assert_int_eq(run(&result, folder("a"), &task, &config, 512, -1), ERR_DATA);
+    LabelJudge judge = judge_of(&task, ORDERS_BOTH, LABELS_BARE);
+    ck_assert_int_eq(run(q, &judge, PAIRS, 512), ERR_DATA);
     ck_assert_ptr_nonnull(strstr(error.text, "\"no single token\""));
     task = task_of("");
     pairs.pair[4].prompt = TEXT("no dialogue");
-    ck_assert_int_eq(run(&result, folder("b"), &task, &config, 512, -1), ERR_DATA);
-    ck_assert_ptr_nonnull(strstr(error.text, "pair 4"));
+    ck_assert_int_eq(run(q, &judge, PAIRS, 512), ERR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.text, "prompt"));
     pairs.pair[4].prompt = TEXT("\n\nHuman: Q?\n\nAssistant:");
     pairs.pair[4].affix = 2;
-    ck_assert_int_eq(run(&result, folder("c"), &task, &config, 512, -1), ERR_DATA);
+    ck_assert_int_eq(run(q, &judge, PAIRS, 512), ERR_DATA);
     ck_assert_ptr_nonnull(strstr(error.text, "affix 2"));
+    // Logits that are no numbers are told with the pair's index.
+    pairs.pair[4].affix = 0;
+    const Tensor *e = base.llama.weights.embedding;
+    float *copy = (float *)arena_copy(&arena, e->data, tensor_count(e) * sizeof(float));
+    int n;
+    copy[tiny_encode(&base, &arena, "Q", &n)[0] * 16 + 5] = NAN;
+    base.llama.weights.embedding = tensor_wrap(&arena, DTYPE_F32, 2, e->dim, copy, NULL, "e");
+    ck_assert_int_eq(run(q, &judge, PAIRS, 512), ERR_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(error.text, "prompt 0"));
 }
 END_TEST
 
@@ -250,8 +243,9 @@ Suite *suite_label(void) {
     tcase_add_test(tc, label_definition);
     tcase_add_test(tc, label_forms);
     tcase_add_test(tc, label_random);
-    tcase_add_test(tc, label_resumes);
+    tcase_add_test(tc, label_batches);
     tcase_add_test(tc, label_limits);
+    tcase_add_test(tc, label_other_task);
     tcase_add_test(tc, label_refuses);
     suite_add_tcase(suite, tc);
     return suite;

@@ -131,7 +131,7 @@ START_TEST(ppo_learns) {
     learn.batch = 8;
     learn.schedule.rate = 0.02;
     Session session = tiny_session(&arena, judges);
-    ck_ok(preference_train(&judge, &base, pairs, PAIRS, &learn, &session, &error), error);
+    ck_ok(preference_train(&judge, &base, pairs, PAIRS, NULL, 0, &learn, &session, &error), error);
 
     PpoConfig config = config_of(20);
     config.rollouts = 32;

@@ -55,7 +55,7 @@ static PreferenceConfig config_of(int epochs) {
 static Status train(Role **model, const char *dir, const PreferenceConfig *config, int stop_after, Session *session) {
     *session = tiny_session(&arena, dir);
     tiny_stop_after = stop_after;
-    return preference_train(model, &base, pairs, PAIRS, config, session, &error);
+    return preference_train(model, &base, pairs, PAIRS, NULL, 0, config, session, &error);
 }
 
 // ---- tokens
@@ -281,7 +281,7 @@ START_TEST(preference_resumes) {
     session = tiny_session(&arena, three);
     session.checkpoint_every = 4;
     tiny_stop_after = 4;
-    ck_assert_int_eq(preference_train(&again, &base, pairs, PAIRS, &config, &session, &error), ERR_STOPPED);
+    ck_assert_int_eq(preference_train(&again, &base, pairs, PAIRS, NULL, 0, &config, &session, &error), ERR_STOPPED);
     tiny_session_end(&session);
     ck_ok(directory_remove(path_join(&arena, three, "checkpoint-000005"), &error), error);
     ck_ok(train(&again, three, &config, -1, &session), error);
@@ -312,7 +312,7 @@ static float *gradient_of(const PairTokens *some, int n, int unit, size_t *count
     config.max_norm = 0;
     Session session = tiny_session(&arena, dir);
     Role *model;
-    ck_ok(preference_train(&model, &base, some, n, &config, &session, &error), error);
+    ck_ok(preference_train(&model, &base, some, n, NULL, 0, &config, &session, &error), error);
     Optimizer optimizer = optimizer_make(&model->params, &config.adamw, 0);
     SavedRole saved = {"preference", model, &optimizer};
     int64_t step;

@@ -249,7 +249,7 @@ static void check_preference(float label, const char *loss, const char *prefix, 
     ck_ok(metrics_close(session.metrics, &error), error);
 
     Role *model;
-    ck_ok(preference_train(&model, &base, pairs, 2, &config, &session, &error), error);
+    ck_ok(preference_train(&model, &base, pairs, 2, NULL, 0, &config, &session, &error), error);
     float found = (float)tiny_number(&arena, dir, "metrics.jsonl", 0, "loss");
     tiny_check(&golden, loss, &found, 1, TOLERANCE);
 

@@ -57,29 +57,6 @@ static Status read_config(const Args *args, const Task *task, PpoConfig *config,
     return roles_adapter_config(args, "ppo", &config->adapter, error);
 }
 
-// The last line of metrics.jsonl, for the table: the state after the last step.
-static Status last_metrics(const Json **out, Tool *tool, const char *dir, Error *error) {
-    const char *path = path_join(&tool->text, dir, "metrics.jsonl");
-    LineReader *reader;
-    Text line = {0}, last = {0};
-    size_t number;
-    bool more = true;
-    TRY(lines_open(&reader, &tool->run, path, error));
-    Status status = OK;
-    while (status == OK && more) {
-        status = lines_next(reader, &line, &number, &more, error);
-        if (status == OK && more) last = text_copy(&tool->run, line);
-    }
-    lines_close(reader);
-    TRY(status);
-    return json_parse(out, &tool->run, last, path, error);
-}
-
-static double field(const Json *line, const char *name) {
-    const Json *value = json_get(line, name);
-    return value && value->type == JSON_NUMBER ? value->number : 0;
-}
-
 Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *summary, Error *error) {
     const Args *args = tool->args;
     PpoConfig config;
@@ -125,14 +102,14 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
 
     TRY_DONE(ppo_train(&policy, &tool->base, preference, tokens, prompts.count, &config, &session, error));
     TRY_DONE(metrics_close(&metrics, error));
-    TRY_DONE(last_metrics(&last, tool, dir, error));
+    TRY_DONE(tool_last_metrics(&last, tool, dir, error));
     str_printf(&run.result, ",\"ppo\":{\"steps\":%d,\"prompts\":%d,\"cut\":%d}", config.steps, prompts.count, cut);
     Str table = str_make(&tool->text);
     str_printf(
         &table,
         "ppo            %d steps of %d rollouts (%d prompts cut); last step: score %.3f, KL %.3f, length %.1f, first ratios not 1: %.0f\n",
-        config.steps, config.rollouts, cut, field(last, "objective/scores"), field(last, "objective/kl"),
-        field(last, "completions/mean_length"), field(last, "ratio_mismatch"));
+        config.steps, config.rollouts, cut, tool_number(last, "objective/scores"), tool_number(last, "objective/kl"),
+        tool_number(last, "completions/mean_length"), tool_number(last, "ratio_mismatch"));
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     if (metrics.open) metrics_close(&metrics, NULL);

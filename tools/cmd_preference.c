@@ -18,28 +18,34 @@ const Verb VERB_PREFERENCE = {
     .others = OPTIONS_ALL,
 };
 
-// The section's options as a configuration.
-static Status read_config(const Args *args, PreferenceConfig *config, Error *error) {
-    static const ScheduleKind KINDS[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE};
-    *config = preference_default();
-    config->train_all = args_choice(args, "preference.train") == 1;
-    config->epochs = (int)args_int(args, "preference.epochs");
-    config->batch = (int)args_int(args, "preference.batch");
-    config->unit = (int)args_int(args, "preference.unit");
-    config->schedule.rate = args_double(args, "preference.lr");
-    config->schedule.kind = KINDS[args_choice(args, "preference.schedule")];
-    config->warmup_share = args_double(args, "preference.warmup");
-    config->adamw.weight_decay = (float)args_double(args, "preference.weight_decay");
-    config->max_norm = (float)args_double(args, "preference.max_norm");
-    config->max_tokens = (int)args_int(args, "preference.max_tokens");
-    return roles_adapter_config(args, "preference", &config->adapter, error);
+// The plain replies that the scale is measured on: the chosen ones of the first pairs of a file; none when the training replies serve.
+static Status read_scale(Sequence **replies, int *n, Tool *tool, const char *plain, int max_tokens, Error *error) {
+    PairList pairs;
+    PairTokens *tokens;
+    PairFit fit;
+    int limit = (int)args_int(tool->args, "preference.plain_limit");
+    *replies = NULL;
+    *n = 0;
+    if (plain == NULL) return OK;
+    TRY(pairs_read(&pairs, &tool->run, &plain, 1, task_plain(), true, error));
+    TRY(preference_tokens(&tokens, &fit, &pairs, &tool->base, tool->tokenizer_hash, max_tokens, &tool->run, error));
+    *n = fit.kept < limit ? fit.kept : limit;
+    *replies = arena_alloc(&tool->run, (size_t)*n * sizeof **replies);
+    for (int i = 0; i < *n; i++) (*replies)[i] = tokens[i].chosen;
+    return OK;
 }
 
-Status stage_preference(Tool *tool, const char *dir, const char *const *files, int n_files, Str *summary, Error *error) {
+Status stage_preference(Tool *tool, const char *dir, const char *const *files, int n_files, const char *plain, Str *summary, Error *error) {
     const Args *args = tool->args;
-    PreferenceConfig config;
-    TRY(read_config(args, &config, error));
+    PreferenceConfig config = preference_default();
+    TRY(roles_training_config(args, "preference", &config, error));
     if (n_files == 0) return error_set(error, ERR_USAGE, "preference: expected --pairs FILE, found none");
+
+    // The file counts only where the scale asks for it.
+    if (args_choice(args, "preference.scale") == 0)
+        plain = NULL;
+    else if (plain == NULL)
+        return error_set(error, ERR_USAGE, "preference: scale plain needs --plain FILE");
 
     RunDir run;
     PairList pairs;
@@ -49,9 +55,12 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     bool finished;
     PairFit fit;
     Status status;
+    Sequence *scale;
+    int n_scale;
     run_dir_open(&run, &tool->text, dir, "preference", args);
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
     for (int i = 0; i < n_files; i++) TRY_DONE(run_dir_input(&run, "pairs", files[i], error));
+    if (plain) TRY_DONE(run_dir_input(&run, "plain", plain, error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
     if (finished) {
         status = run_dir_show(&run, summary, error);
@@ -64,11 +73,12 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
         status = error_set(error, ERR_DATA, "preference: %d pairs held out of %d leave nothing to train on", holdout, fit.kept);
         goto done;
     }
+    TRY_DONE(read_scale(&scale, &n_scale, tool, plain, config.max_tokens, error));
     TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
     TRY_DONE(run_dir_start(&run, error));
 
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
-    TRY_DONE(preference_train(&model, &tool->base, tokens, trained, &config, &session, error));
+    TRY_DONE(preference_train(&model, &tool->base, tokens, trained, scale, n_scale, &config, &session, error));
 
     // Accuracy on the pairs held out (on the trained ones when there are none, and it says so).
     int64_t right;
@@ -107,7 +117,8 @@ int cmd_preference(int argc, const char *const *argv) {
     const char *const *files;
     int n = args_list(&args, "preference.pairs", &files);
     Status status = tool_open_model(&tool, &error);
-    if (status == OK) status = stage_preference(&tool, args_text(&args, "out"), files, n, &summary, &error);
+    if (status == OK)
+        status = stage_preference(&tool, args_text(&args, "out"), files, n, args_text(&args, "preference.plain"), &summary, &error);
     console_clear();
     if (status == OK) fputs(summary.data, stdout);
     return tool_exit(&tool, status, &error);

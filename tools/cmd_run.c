@@ -63,7 +63,7 @@ static Status stages(Tool *tool, Args *all, Str *summary, bool *missed, Error *e
 
     part = stage_args(all, &VERB_PREFERENCE, &tool->text);
     const char *pairs = path_join(&tool->text, simulate, "pairs.jsonl");
-    TRY(stage_preference(tool, preference, &pairs, 1, summary, error));
+    TRY(stage_preference(tool, preference, &pairs, 1, args_text(all, "preference.plain"), summary, error));
 
     part = stage_args(all, &VERB_PPO, &tool->text);
     TRY(stage_ppo(tool, ppo, preference, summary, error));

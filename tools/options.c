@@ -12,8 +12,7 @@ static const Option GENERAL[] = {
     {"kernels", OPTION_CHOICE, "native", NULL, false, false, 0, 0, "native|scalar|avx2|neon", NULL,
      "Instruction set; never changes a bit."},
     {"memory", OPTION_SIZE, NULL, NULL, false, false, 0, 0, NULL, "SIZE", "Cap on the memory that is asked for, such as 2G."},
-    {"rows", OPTION_INT, "512", NULL, false, false, 1, 1e6, NULL, "N",
-     "Rows of a scoring batch or a training pass; never changes a bit."},
+    {"rows", OPTION_INT, "512", NULL, false, false, 1, 1e6, NULL, "N", "Rows of a scoring batch or a training pass; never changes a bit."},
     {"resume", OPTION_CHOICE, "auto", NULL, false, false, 0, 0, "auto|never|must", NULL,
      "Go on from the newest checkpoint; must: fail where there is no run; never: begin anew."},
     {"checkpoint_every", OPTION_INT, "10", NULL, false, false, 1, 1e9, NULL, "N", "Steps between checkpoints."},
@@ -86,6 +85,50 @@ static const Option PREFERENCE[] = {
     {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
     {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
     {"holdout", OPTION_INT, "0", NULL, true, false, 0, 1e9, NULL, "N", "Last pairs that are kept out of training and measured instead."},
+    {"scale", OPTION_CHOICE, "training", NULL, true, false, 0, 0, "training|plain", NULL,
+     "Replies whose scores have mean 0 and deviation 1: those trained on, or plain ones of the base."},
+    {"plain", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs of plain replies (simulate.method rlaif) for the scale."},
+    {"plain_limit", OPTION_INT, "256", NULL, true, false, 2, 1e9, NULL, "N", "Plain replies that are used: the chosen of the first pairs."},
+    {0},
+};
+static const Option SFT[] = {
+    {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs whose chosen replies are learned."},
+    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL,
+     "What is trained: a low-rank adapter or every weight."},
+    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
+    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
+    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES",
+     "Projections with an adapter."},
+    {"epochs", OPTION_INT, "3", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs (paper.md, 2)."},
+    {"batch", OPTION_INT, "16", "128", true, false, 1, 1e6, NULL, "N", "Pairs of one step."},
+    {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N", "Pairs of one gradient unit; 0: the whole batch (numerics.md, G2)."},
+    {"lr", OPTION_DOUBLE, "2e-4", "2e-5", true, false, 0, 10, NULL, "X", "Highest learning rate (the paper's 2e-5 is for all weights)."},
+    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
+    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."},
+    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."},
+    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
+    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
+    {0},
+};
+static const Option DPO[] = {
+    {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs to train on."},
+    {"beta", OPTION_DOUBLE, "0.1", NULL, true, false, 1e-6, 1e3, NULL, "X",
+     "Strength of the pull towards the base (Rafailov et al., 2023)."},
+    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL,
+     "What is trained: a low-rank adapter or every weight."},
+    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
+    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
+    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES",
+     "Projections with an adapter."},
+    {"epochs", OPTION_INT, "1", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs."},
+    {"batch", OPTION_INT, "16", NULL, true, false, 1, 1e6, NULL, "N", "Pairs of one step."},
+    {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N", "Pairs of one gradient unit; 0: the whole batch (numerics.md, G2)."},
+    {"lr", OPTION_DOUBLE, "5e-5", NULL, true, false, 0, 10, NULL, "X", "Highest learning rate."},
+    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
+    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."},
+    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."},
+    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
+    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
     {0},
 };
 static const Option PPO[] = {
@@ -216,6 +259,8 @@ const OptionTable OPTIONS_TASK = {"data", TASK};
 const OptionTable OPTIONS_SIMULATE = {"simulate", SIMULATE};
 const OptionTable OPTIONS_LABEL = {"label", LABEL};
 const OptionTable OPTIONS_PREFERENCE = {"preference", PREFERENCE};
+const OptionTable OPTIONS_SFT = {"sft", SFT};
+const OptionTable OPTIONS_DPO = {"dpo", DPO};
 const OptionTable OPTIONS_PPO = {"ppo", PPO};
 const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
@@ -230,6 +275,8 @@ const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,
                                           &OPTIONS_SIMULATE,
                                           &OPTIONS_LABEL,
                                           &OPTIONS_PREFERENCE,
+                                          &OPTIONS_SFT,
+                                          &OPTIONS_DPO,
                                           &OPTIONS_PPO,
                                           &OPTIONS_EVAL,
                                           &OPTIONS_GENERATE,

@@ -12,6 +12,8 @@ extern const OptionTable OPTIONS_TASK;        // data: task
 extern const OptionTable OPTIONS_SIMULATE;    // simulate
 extern const OptionTable OPTIONS_LABEL;       // label
 extern const OptionTable OPTIONS_PREFERENCE;  // preference
+extern const OptionTable OPTIONS_SFT;         // sft
+extern const OptionTable OPTIONS_DPO;         // dpo
 extern const OptionTable OPTIONS_PPO;         // ppo
 extern const OptionTable OPTIONS_EVAL;        // eval
 extern const OptionTable OPTIONS_GENERATE;    // generate

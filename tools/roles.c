@@ -3,14 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
+// "section.name", until the next call.
+static const char *key_of(const char *section, const char *name) {
+    static char key[64];
+    snprintf(key, sizeof key, "%s.%s", section, name);
+    return key;
+}
+
+Status roles_training_config(const Args *args, const char *section, PreferenceConfig *config, Error *error) {
+    static const ScheduleKind KINDS[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE};
+    config->train_all = args_choice(args, key_of(section, "train")) == 1;
+    config->epochs = (int)args_int(args, key_of(section, "epochs"));
+    config->batch = (int)args_int(args, key_of(section, "batch"));
+    config->unit = (int)args_int(args, key_of(section, "unit"));
+    config->schedule.rate = args_double(args, key_of(section, "lr"));
+    config->schedule.kind = KINDS[args_choice(args, key_of(section, "schedule"))];
+    config->warmup_share = args_double(args, key_of(section, "warmup"));
+    config->adamw.weight_decay = (float)args_double(args, key_of(section, "weight_decay"));
+    config->max_norm = (float)args_double(args, key_of(section, "max_norm"));
+    config->max_tokens = (int)args_int(args, key_of(section, "max_tokens"));
+    return roles_adapter_config(args, section, &config->adapter, error);
+}
+
 Status roles_adapter_config(const Args *args, const char *section, AdapterConfig *config, Error *error) {
-    char key[64];
     *config = adapter_default();
-    snprintf(key, sizeof key, "%s.rank", section);
-    config->rank = (int)args_int(args, key);
-    snprintf(key, sizeof key, "%s.alpha", section);
-    config->alpha = (float)args_double(args, key);
-    snprintf(key, sizeof key, "%s.targets", section);
+    config->rank = (int)args_int(args, key_of(section, "rank"));
+    config->alpha = (float)args_double(args, key_of(section, "alpha"));
+    const char *key = key_of(section, "targets");
     const char *const *names;
     int n = args_list(args, key, &names);
     if (n == 0) return error_set(error, ERR_USAGE, "%s: expected at least one projection, found none", key);

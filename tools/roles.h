@@ -2,11 +2,15 @@
 #ifndef TOOLS_ROLES_H
 #define TOOLS_ROLES_H
 
+#include "rlcd/preference.h"
 #include "rlcd/save.h"
 #include "tools/stage.h"
 
 // rank, alpha and targets of a section ("preference", "ppo"). ERR_USAGE names an unknown projection.
 Status roles_adapter_config(const Args *args, const char *section, AdapterConfig *config, Error *error);
+
+// The settings of a section that trains on pairs ("preference", "sft", "dpo"); `config` holds the defaults before. ERR_USAGE.
+Status roles_training_config(const Args *args, const char *section, PreferenceConfig *config, Error *error);
 
 // A frozen role from a finished run directory, in tool->run; its card's model must be the open one (ERR_DATA otherwise). The
 // run's golden hash is noted as input `name`.

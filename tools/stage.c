@@ -123,6 +123,28 @@ Status tool_limit(int64_t *limit, const Args *args, const char *key, Error *erro
     return *limit ? OK : error_set(error, ERR_USAGE, "%s: expected -1 for all rows, or at least 1, found 0", key);
 }
 
+Status tool_last_metrics(const Json **out, Tool *tool, const char *dir, Error *error) {
+    const char *path = path_join(&tool->text, dir, "metrics.jsonl");
+    LineReader *reader;
+    Text line = {0}, last = {0};
+    size_t number;
+    bool more = true;
+    TRY(lines_open(&reader, &tool->run, path, error));
+    Status status = OK;
+    while (status == OK && more) {
+        status = lines_next(reader, &line, &number, &more, error);
+        if (status == OK && more) last = text_copy(&tool->run, line);
+    }
+    lines_close(reader);
+    TRY(status);
+    return json_parse(out, &tool->run, last, path, error);
+}
+
+double tool_number(const Json *line, const char *name) {
+    const Json *value = json_get(line, name);
+    return value && value->type == JSON_NUMBER ? value->number : 0;
+}
+
 int tool_exit(Tool *tool, Status status, const Error *error) {
     console_clear();
     int code = 0;

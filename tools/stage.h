@@ -40,6 +40,11 @@ Text tool_unescape(Arena *arena, Text text);
 // A number of rows: -1 for all, or at least 1. ERR_USAGE for 0.
 Status tool_limit(int64_t *limit, const Args *args, const char *key, Error *error);
 
+// The last line of DIR/metrics.jsonl, in tool->run: the state after the last step.
+Status tool_last_metrics(const Json **out, Tool *tool, const char *dir, Error *error);
+// A number of it; 0 when it is not there.
+double tool_number(const Json *line, const char *name);
+
 // A verb's end: prints the sentence of a failure and gives the exit code.
 int tool_exit(Tool *tool, Status status, const Error *error);
 
@@ -54,8 +59,14 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error);
 // Labels by a judge for the pairs of a file or of a run directory.
 Status stage_label(Tool *tool, const char *dir, const char *pairs, Str *summary, Error *error);
 
-// The preference model from files of pairs.
-Status stage_preference(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
+// The preference model from files of pairs; `plain` (NULL: none) is the file of plain replies for preference.scale.
+Status stage_preference(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, const char *plain, Str *summary, Error *error);
+
+// Context distillation: the policy from the chosen replies of files of pairs.
+Status stage_sft(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
+
+// Direct preference optimisation: the policy from files of pairs.
+Status stage_dpo(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
 
 // The policy against the preference model of the run directory `preference`.
 Status stage_ppo(Tool *tool, const char *dir, const char *preference, Str *summary, Error *error);
@@ -81,6 +92,10 @@ int cmd_simulate(int argc, const char *const *argv);
 int cmd_label(int argc, const char *const *argv);
 // tools/cmd_preference.c
 int cmd_preference(int argc, const char *const *argv);
+// tools/cmd_sft.c
+int cmd_sft(int argc, const char *const *argv);
+// tools/cmd_dpo.c
+int cmd_dpo(int argc, const char *const *argv);
 // tools/cmd_ppo.c
 int cmd_ppo(int argc, const char *const *argv);
 // tools/cmd_eval.c
@@ -103,7 +118,7 @@ int cmd_bench(int argc, const char *const *argv);
 int cmd_world(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
-extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE, VERB_TOKENIZER,
-    VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD;
+extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_SFT, VERB_DPO, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE,
+    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD;
 
 #endif

@@ -1,0 +1,79 @@
+// rlcd sft: context distillation.
+#include <stdio.h>
+
+#include "rlcd/sft.h"
+#include "tools/console.h"
+#include "tools/options.h"
+#include "tools/roles.h"
+#include "tools/stage.h"
+
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_SFT, NULL};
+const Verb VERB_SFT = {
+    .name = "sft",
+    .usage = "rlcd sft --model M --pairs FILE --out RUN",
+    .summary = "Tunes the model on the chosen replies of pairs as replies to the plain prompt (context distillation).",
+    .tables = TABLES,
+    .others = OPTIONS_ALL,
+};
+
+Status stage_sft(Tool *tool, const char *dir, const char *const *files, int n_files, Str *summary, Error *error) {
+    const Args *args = tool->args;
+    SftConfig config = sft_default();
+    TRY(roles_training_config(args, "sft", &config, error));
+    if (n_files == 0) return error_set(error, ERR_USAGE, "sft: expected --pairs FILE, found none");
+
+    RunDir run;
+    PairList pairs;
+    PairTokens *tokens;
+    PairFit fit;
+    Role *policy;
+    Metrics metrics = {0};
+    const Json *last;
+    bool finished;
+    Status status;
+    run_dir_open(&run, &tool->text, dir, "sft", args);
+    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
+    for (int i = 0; i < n_files; i++) TRY_DONE(run_dir_input(&run, "pairs", files[i], error));
+    TRY_DONE(run_dir_begin(&run, &finished, error));
+    if (finished) {
+        status = run_dir_show(&run, summary, error);
+        goto done;
+    }
+    TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
+    TRY_DONE(preference_tokens(&tokens, &fit, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, error));
+    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.max_tokens, error));
+    TRY_DONE(run_dir_start(&run, error));
+
+    Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
+    TRY_DONE(sft_train(&policy, &tool->base, tokens, fit.kept, &config, &session, error));
+    TRY_DONE(metrics_close(&metrics, error));
+    TRY_DONE(tool_last_metrics(&last, tool, dir, error));
+    str_printf(&run.result, ",\"sft\":{\"pairs\":%d,\"cut\":%d,\"too_long\":%d}", fit.kept, fit.cut, fit.too_long);
+    Str table = str_make(&tool->text);
+    str_printf(&table, "sft            %d pairs trained (%d prompts cut, %d pairs too long); last step: loss %.3f a token\n", fit.kept,
+               fit.cut, fit.too_long, tool_number(last, "loss"));
+    TRY_DONE(run_dir_finish(&run, &table, summary, error));
+done:
+    if (status == ERR_STOPPED) error_prefix(error, "sft");
+    if (metrics.open) metrics_close(&metrics, NULL);
+    run_dir_close(&run);
+    arena_reset(&tool->run);
+    arena_reset(&tool->step);
+    return status;
+}
+
+int cmd_sft(int argc, const char *const *argv) {
+    Tool tool;
+    Args args;
+    Error error = {0};
+    int code = tool_start(&tool, &args, &VERB_SFT, argc, argv);
+    if (code >= 0) return code;
+    Str summary = str_make(&tool.text);
+    const char *const *files;
+    int n = args_list(&args, "sft.pairs", &files);
+    Status status = tool_open_model(&tool, &error);
+    if (status == OK) status = stage_sft(&tool, args_text(&args, "out"), files, n, &summary, &error);
+    console_clear();
+    if (status == OK) fputs(summary.data, stdout);
+    return tool_exit(&tool, status, &error);
+}
