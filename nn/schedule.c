@@ -1,8 +1,6 @@
 // Learning-rate schedules: a straight warm-up, then constant, a straight line or half a cosine to the floor.
 #include "nn/schedule.h"
 
-#include <string.h>
-
 // sin(x) for |x| <= pi/2 by its series up to x^21, from the small terms on: the first term left out is below 2^-59.
 static double sine(double x) {
     double square = x * x, sum = 1.0;
@@ -21,14 +19,4 @@ float schedule_rate(const Schedule *s, int64_t done) {
     if (s->kind == SCHEDULE_COSINE) rate = s->rate * 0.5 * (1.0 + sine(pi * (0.5 - t)));
     if (s->kind != SCHEDULE_CONSTANT) rate = s->floor * s->rate + (1.0 - s->floor) * rate;
     return rate > 0 ? (float)rate : 0.0f;
-}
-
-bool schedule_from_name(const char *name, ScheduleKind *kind) {
-    static const char *const names[] = {"constant", "linear", "cosine"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *kind = (ScheduleKind)i;
-            return true;
-        }
-    return false;
 }

@@ -21,6 +21,5 @@ typedef struct {
 //   constant: rate; with f = floor: linear: rate * (f + (1 - f) * (1 - t)); cosine: rate * (f + (1 - f) * 0.5 * (1 + cos(pi t)));
 //   never below 0. Steps may be counted in anything that grows, such as tokens.
 float schedule_rate(const Schedule *s, int64_t done);
-bool schedule_from_name(const char *name, ScheduleKind *kind);
 
 #endif

@@ -116,10 +116,7 @@ Status dpo_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
     // Where a stopped run left off.
     SavedRole saved[] = {{"policy", policy, &optimizer}};
     int64_t done;
-    uint64_t offset;
-    TRY(save_read(session, &done, &offset, saved, 1, NULL, 0, error));
-    if (done < 0) done = 0;
-    TRY(metrics_open(session->metrics, session->run, session->dir, offset, error));
+    TRY(save_begin(session, &done, saved, 1, NULL, 0, error));
     if (done < total) TRY(score_reference(all, base, pairs, n, session, error));
 
     for (int64_t step = done; step < total; step++) {

@@ -40,8 +40,16 @@ static float label_logit(const float *z, int forms) {
 
 // ---- what the judge reads
 
-// The dialogue without its open Assistant turn, the question by the pair's affix, the replies without blanks around them.
-static Text judge_text(const LabelJudge *j, const Pair *pair, const Dialogue *prompt, bool swapped, Arena *arena) {
+typedef struct {
+    const LabelJudge *j;
+    const Pair *pair;
+} JudgeContext;
+
+// The dialogue without its open Assistant turn, the question by the pair's affix, the replies without blanks around them; form 1 has
+// the chosen reply in second place.
+static Text judge_text(const void *context, const Dialogue *prompt, int swapped, Arena *arena) {
+    const LabelJudge *j = ((const JudgeContext *)context)->j;
+    const Pair *pair = ((const JudgeContext *)context)->pair;
     // The index of another task's affix says nothing here.
     bool own = pair->affix >= 0 && text_equal(pair->task, j->task->name);
     int affix = own ? pair->affix : contrast_affix(j->task, j->seed, (uint32_t)pair->index);
@@ -53,22 +61,6 @@ static Text judge_text(const LabelJudge *j, const Pair *pair, const Dialogue *pr
     return task_judge(arena, j->task, &parts);
 }
 
-// The longer order in tokens: what a cut is measured by.
-typedef struct {
-    const LabelJudge *j;
-    const Pair *pair;
-    Arena *arena;
-} CostContext;
-
-static size_t longer_order(void *context, const Dialogue *prompt) {
-    CostContext *c = context;
-    ArenaMark mark = arena_mark(c->arena);
-    size_t a = base_tokens(c->j->base, judge_text(c->j, c->pair, prompt, false, c->arena), c->arena),
-           b = base_tokens(c->j->base, judge_text(c->j, c->pair, prompt, true, c->arena), c->arena);
-    arena_release(c->arena, mark);
-    return a > b ? a : b;
-}
-
 Status label_prepare(LabelQuestion *q, const LabelJudge *j, const Pair *pair, Arena *arena, Error *error) {
     Dialogue whole, prompt;
     int dropped;
@@ -76,8 +68,8 @@ Status label_prepare(LabelQuestion *q, const LabelJudge *j, const Pair *pair, Ar
     if (text_equal(pair->task, j->task->name) && pair->affix >= j->task->affixes)
         return error_set(error, ERR_DATA, "affix %d: the task \"%s\" has %d", pair->affix, j->task->name.data, j->task->affixes);
     TRY(dialogue_parse_prompt(&whole, arena, j->task, pair->prompt, "prompt", error));
-    CostContext context = {j, pair, arena};
-    q->fits = dialogue_cut(&prompt, &dropped, arena, &whole, (size_t)j->max_tokens, longer_order, &context);
+    JudgeContext context = {j, pair};
+    q->fits = base_cut(&prompt, &dropped, j->base, &whole, j->max_tokens, judge_text, 2, &context, arena);
     q->cut = dropped > 0;
     if (!q->fits) return OK;
 
@@ -86,7 +78,7 @@ Status label_prepare(LabelQuestion *q, const LabelJudge *j, const Pair *pair, Ar
     q->asked[1] = j->orders == ORDERS_BOTH || (j->orders == ORDERS_RANDOM && drawn);
     for (int k = 0; k < 2; k++) {
         Sequence *s = &q->prompt[k];
-        TRY(tokenizer_encode(j->base->tokenizer, arena, judge_text(j, pair, &prompt, k == 1, arena), &s->ids, &s->count, error));
+        TRY(tokenizer_encode(j->base->tokenizer, arena, judge_text(&context, &prompt, k, arena), &s->ids, &s->count, error));
         s->from = s->count;
     }
     return OK;

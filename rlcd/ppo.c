@@ -378,15 +378,12 @@ Status ppo_train(Role **policy, const Base *base, const Role *preference, const 
     SavedRole saved[] = {{"policy", ppo.policy, &ppo.policy_optimizer}, {"value", ppo.value, &ppo.value_optimizer}};
     SavedNumber numbers[] = {{"kl_coef", (double)ppo.kl_coef}, {"updates", 0}, {"samples_offset", 0}};
     int64_t first;
-    uint64_t offset;
     Samples samples = {0};
-    Status status = save_read(session, &first, &offset, saved, 2, numbers, 3, error);
-    if (status == OK) status = metrics_open(session->metrics, session->run, session->dir, offset, error);
+    Status status = save_begin(session, &first, saved, 2, numbers, 3, error);
     if (status == OK) status = samples_open(&samples, session->run, session->dir, (uint64_t)numbers[2].value, error);
     if (status != OK) goto done;
     ppo.kl_coef = (float)numbers[0].value;
     ppo.updates = (int64_t)numbers[1].value;
-    if (first < 0) first = 0;
 
     for (int64_t step = first; step < config->steps; step++) {
         double start = clock_seconds(), tokens = 0;

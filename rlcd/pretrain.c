@@ -248,13 +248,10 @@ Status pretrain_train(Role **out, const Base *base, const PretrainText *text, co
     SavedRole saved[] = {{"model", model, &optimizer}};
     SavedNumber place[] = {{"tokens", 0}, {"epoch", 0}, {"place", 0}};
     int64_t step;
-    uint64_t offset;
-    TRY(save_read(session, &step, &offset, saved, 1, place, 3, error));
-    if (step < 0) step = 0;
+    TRY(save_begin(session, &step, saved, 1, place, 3, error));
     int64_t tokens = (int64_t)place[0].value, epoch = (int64_t)place[1].value;
     int at = (int)place[2].value;
     if (at < n) rng_shuffle(shuffle, (uint32_t)epoch, n, order, work);
-    TRY(metrics_open(session->metrics, session->run, session->dir, offset, error));
 
     while (tokens < config->tokens) {
         double start = clock_seconds();

@@ -70,11 +70,29 @@ Status base_open(Base *base, Arena *arena, const char *path, Error *error) {
     return OK;
 }
 
-size_t base_tokens(const Base *base, Text text, Arena *scratch) {
-    ArenaMark mark = arena_mark(scratch);
+typedef struct {
+    const Base *base;
+    PromptForm form;
+    int forms;
+    const void *context;
+    Arena *arena;
+} CutContext;
+
+// Ids of the longest form. A text that cannot be encoded counts 0: its encoding tells.
+static size_t longest_form(void *context, const Dialogue *prompt) {
+    const CutContext *c = context;
+    ArenaMark mark = arena_mark(c->arena);
     int32_t *ids;
-    int count = 0;
-    if (tokenizer_encode(base->tokenizer, scratch, text, &ids, &count, NULL) != OK) count = 0;
-    arena_release(scratch, mark);
-    return (size_t)count;
+    int longest = 0, count;
+    for (int k = 0; k < c->forms; k++)
+        if (tokenizer_encode(c->base->tokenizer, c->arena, c->form(c->context, prompt, k, c->arena), &ids, &count, NULL) == OK)
+            longest = count > longest ? count : longest;
+    arena_release(c->arena, mark);
+    return (size_t)longest;
+}
+
+bool base_cut(Dialogue *out, int *dropped, const Base *base, const Dialogue *prompt, int room, PromptForm form, int forms,
+              const void *context, Arena *arena) {
+    CutContext cut = {base, form, forms, context, arena};
+    return dialogue_cut(out, dropped, arena, prompt, (size_t)room, longest_form, &cut);
 }

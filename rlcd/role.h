@@ -14,6 +14,7 @@
 #include "llama/model.h"
 #include "llama/tokenizer.h"
 #include "nn/optimizer.h"
+#include "rlcd/dialogue.h"
 
 // A model with its tokenizer, opened once and shared by all roles of a run.
 typedef struct {
@@ -54,7 +55,11 @@ void role_copy_trunk(Role *to, const Role *from);
 // Opens model and tokenizer; fills base->end. ERR_DATA when the model names no end-of-text.
 Status base_open(Base *base, Arena *arena, const char *path, Error *error);
 
-// Number of ids of a text: what prompts are cut by. 0 for a text that cannot be encoded, which its encoding then tells.
-size_t base_tokens(const Base *base, Text text, Arena *scratch);
+// Form k of a prompt, in the arena: p+ and p-, a judge's question in both orders, or the prompt itself.
+typedef Text (*PromptForm)(const void *context, const Dialogue *prompt, int k, Arena *arena);
+
+// Cuts a prompt from the left (dialogue_cut) until each of its forms has at most `room` ids; false when the shortest form is too long.
+bool base_cut(Dialogue *out, int *dropped, const Base *base, const Dialogue *prompt, int room, PromptForm form, int forms,
+              const void *context, Arena *arena);
 
 #endif

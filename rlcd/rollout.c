@@ -4,26 +4,19 @@
 
 #include "rlcd/clean.h"
 
-// What a cut is measured by.
-typedef struct {
-    const Base *base;
-    Arena *arena;
-} CostContext;
-
-static size_t token_cost(void *context, const Dialogue *prompt) {
-    CostContext *c = context;
-    return base_tokens(c->base, prompt->text, c->arena);
+static Text plain_form(const void *context, const Dialogue *prompt, int k, Arena *arena) {
+    (void)context, (void)k, (void)arena;
+    return prompt->text;
 }
 
 Status rollout_prompts(PromptTokens **out, const PromptList *prompts, const Base *base, int max_tokens, Arena *arena, int *cut,
                        Error *error) {
     *out = arena_alloc(arena, (size_t)(prompts->count + 1) * sizeof **out);
     *cut = 0;
-    CostContext cost = {base, arena};
     for (int i = 0; i < prompts->count; i++) {
         Dialogue kept;
         int dropped, count;
-        bool fits = dialogue_cut(&kept, &dropped, arena, &prompts->prompt[i].dialogue, (size_t)max_tokens, token_cost, &cost);
+        bool fits = base_cut(&kept, &dropped, base, &prompts->prompt[i].dialogue, max_tokens, plain_form, 1, NULL, arena);
         int32_t *ids;
         Status status = tokenizer_encode(base->tokenizer, arena, kept.text, &ids, &count, error);
         if (status != OK) return error_prefix(error, "prompt %lld", (long long)prompts->prompt[i].index);

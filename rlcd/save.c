@@ -107,6 +107,13 @@ done:
     return status;
 }
 
+Status save_begin(Session *session, int64_t *done, SavedRole *roles, int n_roles, SavedNumber *numbers, int n_numbers, Error *error) {
+    uint64_t offset;
+    TRY(save_read(session, done, &offset, roles, n_roles, numbers, n_numbers, error));
+    if (*done < 0) *done = 0;
+    return metrics_open(session->metrics, session->run, session->dir, offset, error);
+}
+
 // The shape that put_shape stored.
 static Status read_shape(RoleConfig *config, const Checkpoint *c, const char *name, Arena *arena, Error *error) {
     int64_t head, bias, rank;

@@ -32,6 +32,9 @@ Status save_write(Session *session, int64_t step, const SavedRole *roles, int n_
 Status save_read(Session *session, int64_t *step, uint64_t *metrics_offset, SavedRole *roles, int n_roles, SavedNumber *numbers,
                  int n_numbers, Error *error);
 
+// Where a training loop begins: save_read, then metrics.jsonl opened at that place. *done is 0 for a new run.
+Status save_begin(Session *session, int64_t *done, SavedRole *roles, int n_roles, SavedNumber *numbers, int n_numbers, Error *error);
+
 // One role alone from the newest checkpoint of a finished run in `dir` (values only): how later stages load it. The role's
 // shape comes from the checkpoint: adapter rank, alpha and targets, head and bias, mean and deviation.
 Status save_load_role(Role **role, const Base *base, const char *dir, const char *name, Arena *arena, Session *session, Error *error);

@@ -78,28 +78,32 @@ Status score_logprob(float **logp, float **entropy, const Role *role, const Sequ
     return status;
 }
 
-Status score_values(float **value, const Role *role, const Sequence *sequences, int n, Session *session, Error *error) {
+// What the scalar head gives for the chosen rows of each sequence.
+static Status score_head(float **out, const Role *role, const Sequence *sequences, int n, RowChoice choice, Session *session,
+                         Error *error) {
     ScoreRows rows;
     Status status;
     ArenaMark mark = arena_mark(session->step);
-    for (int first = 0; next_batch(&rows, sequences, n, first, ROWS_ACTIONS, session, &status, error); first += rows.B) {
+    for (int first = 0; next_batch(&rows, sequences, n, first, choice, session, &status, error); first += rows.B) {
         const Tensor *v = linear(NULL, score_hidden(NULL, role, &rows, session->step), role->head, role->bias);
         for (int i = 0; i < rows.B; i++)
-            memcpy(value[first + i], tensor_f32(v) + rows.first[i], (size_t)(rows.first[i + 1] - rows.first[i]) * sizeof(float));
+            memcpy(out[first + i], tensor_f32(v) + rows.first[i], (size_t)(rows.first[i + 1] - rows.first[i]) * sizeof(float));
         arena_release(session->step, mark);
     }
     return status;
 }
 
+Status score_values(float **value, const Role *role, const Sequence *sequences, int n, Session *session, Error *error) {
+    return score_head(value, role, sequences, n, ROWS_ACTIONS, session, error);
+}
+
 Status score_preference(float *score, const Role *role, const Sequence *sequences, int n, Session *session, Error *error) {
-    ScoreRows rows;
-    Status status;
-    ArenaMark mark = arena_mark(session->step);
-    for (int first = 0; next_batch(&rows, sequences, n, first, ROWS_LAST, session, &status, error); first += rows.B) {
-        const Tensor *r = linear(NULL, score_hidden(NULL, role, &rows, session->step), role->head, role->bias);
-        for (int i = 0; i < rows.B; i++) score[first + i] = (tensor_f32(r)[i] - role->mean) / role->deviation;
-        arena_release(session->step, mark);
-    }
+    ArenaMark mark = arena_mark(session->run);
+    float **place = arena_alloc(session->run, (size_t)(n + 1) * sizeof *place);
+    for (int i = 0; i < n; i++) place[i] = &score[i];
+    Status status = score_head(place, role, sequences, n, ROWS_LAST, session, error);
+    for (int i = 0; status == OK && i < n; i++) score[i] = (score[i] - role->mean) / role->deviation;
+    arena_release(session->run, mark);
     return status;
 }
 

@@ -100,26 +100,15 @@ done:
 
 // ---- preparing a prompt
 
-static Text side_text(const Simulation *s, const Work *w, const Dialogue *prompt, int side, Arena *arena) {
-    return contrast_text(arena, s->task, prompt, w->affix, s->config->plain ? SIDE_PLAIN : side == PLUS ? SIDE_PLUS : SIDE_MINUS);
-}
-
-// The longer side of a prompt in tokens: what a cut is measured by.
+// What a side's form depends on.
 typedef struct {
     const Simulation *s;
-    Work *w;
-} CostContext;
+    int affix;
+} SideContext;
 
-static size_t longer_side(void *context, const Dialogue *prompt) {
-    CostContext *c = context;
-    size_t longest = 0;
-    ArenaMark mark = arena_mark(&c->w->arena);
-    for (int side = 0; side < SIDES; side++) {
-        size_t tokens = base_tokens(c->s->base, side_text(c->s, c->w, prompt, side, &c->w->arena), &c->w->arena);
-        if (tokens > longest) longest = tokens;
-    }
-    arena_release(&c->w->arena, mark);
-    return longest;
+static Text side_text(const void *context, const Dialogue *prompt, int side, Arena *arena) {
+    const SideContext *c = context;
+    return contrast_text(arena, c->s->task, prompt, c->affix, c->s->config->plain ? SIDE_PLAIN : side == PLUS ? SIDE_PLUS : SIDE_MINUS);
 }
 
 // Builds both sides; the prompt is cut first so that both fit.
@@ -128,13 +117,13 @@ static Status prepare(Simulation *s, Work *w, Error *error) {
     w->live = true;
     w->affix = contrast_affix(s->task, s->session->seed, (uint32_t)w->prompt->index);
     int dropped = 0, room = s->config->max_prompt;
-    CostContext context = {s, w};
-    bool fits = dialogue_cut(&w->dialogue, &dropped, &w->arena, &w->prompt->dialogue, (size_t)room, longer_side, &context);
+    SideContext context = {s, w->affix};
+    bool fits = base_cut(&w->dialogue, &dropped, s->base, &w->prompt->dialogue, room, side_text, SIDES, &context, &w->arena);
     w->cut = dropped > 0 || !fits;
     for (int side = 0; side < SIDES; side++) {
         Side *p = &w->side[side];
         int32_t *ids;
-        p->prompt = side_text(s, w, &w->dialogue, side, &w->arena);
+        p->prompt = side_text(&context, &w->dialogue, side, &w->arena);
         TRY(tokenizer_encode(s->base->tokenizer, &w->arena, p->prompt, &ids, &p->count, error));
         p->ids = ids_keep_last(ids, &p->count, room);
     }

@@ -66,23 +66,12 @@ START_TEST(schedule_floor) {
 }
 END_TEST
 
-START_TEST(schedule_names) {
-    ScheduleKind kind;
-    ck_assert(schedule_from_name("constant", &kind) && kind == SCHEDULE_CONSTANT);
-    ck_assert(schedule_from_name("linear", &kind) && kind == SCHEDULE_LINEAR);
-    ck_assert(schedule_from_name("cosine", &kind) && kind == SCHEDULE_COSINE);
-    ck_assert(!schedule_from_name("Cosine", &kind));
-    ck_assert(!schedule_from_name("", &kind));
-}
-END_TEST
-
 Suite *suite_schedule(void) {
     Suite *suite = suite_create("schedule");
     TCase *tc = tcase_create("schedule");
     tcase_add_test(tc, schedule_by_hand);
     tcase_add_test(tc, schedule_ends);
     tcase_add_test(tc, schedule_floor);
-    tcase_add_test(tc, schedule_names);
     suite_add_tcase(suite, tc);
     return suite;
 }
