@@ -31,10 +31,6 @@ typedef struct {
     Text dialogue, instruction, voice, first, second;
 } JudgeParts;
 
-// The path of a task: `name` itself when it holds a '/' or ends in ".yaml", else <tasks_folder>/<name>.yaml. A missing one is
-// ERR_USAGE with the nearest name that the folder has. The path lives in the arena.
-Status task_find(const char **path, Arena *arena, const char *name, const char *tasks_folder, Error *error);
-
 // Reads and checks a task file: version 1, every key known, plus and minus aligned, one {affix} in `affixed`, the judge's five
 // variables in `judge` ({first} and {second} must be there) and none anywhere else. ERR_FORMAT or ERR_DATA with file and line.
 Status task_read(Task *task, Arena *arena, const char *path, Error *error);
@@ -47,8 +43,5 @@ Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts);
 
 // A task without affixes for data that need only markers and stops: "\n\nHuman:", "\n\nAssistant:" (HH). Constant.
 const Task *task_plain(void);
-
-// The names of the tasks in a folder, sorted, NULL-terminated, in the arena (an unreadable folder has none).
-const char *const *task_names(Arena *arena, const char *tasks_folder);
 
 #endif

@@ -428,6 +428,43 @@ START_TEST(preference_needs_difference) {
 }
 END_TEST
 
+// Mean and deviation of normalised scores, of a role loaded from the run directory as later stages do.
+static void moments(const char *dir, const Sequence *replies, int n, double *mean, double *deviation) {
+    Role *role;
+    Session session = tiny_session(&arena, dir);
+    float score[2 * PAIRS];
+    ck_ok(save_load_role(&role, &base, dir, "preference", &arena, &session, &error), error);
+    ck_ok(score_preference(score, role, replies, n, &session, &error), error);
+    *mean = *deviation = 0;
+    for (int i = 0; i < n; i++) *mean += (double)score[i] / n;
+    for (int i = 0; i < n; i++) *deviation += ((double)score[i] - *mean) * ((double)score[i] - *mean) / n;
+    *deviation = sqrt(*deviation);
+    tiny_session_end(&session);
+}
+
+// Scores have mean 0 and deviation 1 over the replies of the scale: those trained on, or others; both trainings are one.
+START_TEST(preference_scale) {
+    const Sequence *trained = preference_replies(pairs, PAIRS, &arena);
+    Sequence plain[5];
+    for (int i = 0; i < 5; i++) plain[i] = trained[2 * i + 1];
+    PreferenceConfig config = config_of(1);
+    for (int own = 0; own < 2; own++) {
+        const char *dir = temporary_make(&arena);
+        Session session = tiny_session(&arena, dir);
+        Role *model;
+        double mean, deviation;
+        ck_ok(preference_train(&model, &base, pairs, PAIRS, own ? NULL : plain, own ? 0 : 5, &config, &session, &error), error);
+        tiny_session_end(&session);
+        moments(dir, own ? trained : plain, own ? 2 * PAIRS : 5, &mean, &deviation);
+        ck_assert_double_eq_tol(mean, 0, 1e-5);
+        ck_assert_double_eq_tol(deviation, 1, 1e-5);
+        moments(dir, own ? plain : trained, own ? 5 : 2 * PAIRS, &mean, &deviation);
+        ck_assert(mean < -0.01 || mean > 0.01);
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
 Suite *suite_preference(void) {
     Suite *suite = suite_create("preference");
     TCase *tc = tcase_create("preference");
@@ -442,6 +479,7 @@ Suite *suite_preference(void) {
     tcase_add_test(tc, preference_names_pair);
     tcase_add_test(tc, preference_names_step);
     tcase_add_test(tc, preference_needs_difference);
+    tcase_add_test(tc, preference_scale);
     suite_add_tcase(suite, tc);
     return suite;
 }

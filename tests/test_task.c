@@ -5,6 +5,7 @@
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tests/support.h"
+#include "tools/task_files.h"
 
 static Arena arena;
 static Error error;
@@ -15,7 +16,7 @@ static void tear_down(void) { arena_free(&arena); }
 static Task read_task(const char *name) {
     Task task;
     const char *path;
-    ck_ok(task_find(&path, &arena, name, "rlcd/tasks", &error), error);
+    ck_ok(task_files_find(&path, &arena, name, "rlcd/tasks", &error), error);
     ck_ok(task_read(&task, &arena, path, &error), error);
     return task;
 }
@@ -144,13 +145,13 @@ END_TEST
 
 START_TEST(test_find) {
     const char *path;
-    ck_assert_int_eq(task_find(&path, &arena, "harmles", "rlcd/tasks", &error), ERR_USAGE);
+    ck_assert_int_eq(task_files_find(&path, &arena, "harmles", "rlcd/tasks", &error), ERR_USAGE);
     ck_assert_str_eq(error.text, "unknown task 'harmles'; did you mean 'harmless'?");
-    ck_assert_int_eq(task_find(&path, &arena, "zzzzzzzzzzzz", "rlcd/tasks", &error), ERR_USAGE);
+    ck_assert_int_eq(task_files_find(&path, &arena, "zzzzzzzzzzzz", "rlcd/tasks", &error), ERR_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "harmless, helpful"));
-    ck_assert_int_eq(task_find(&path, &arena, "./no.yaml", "rlcd/tasks", &error), ERR_USAGE);
-    ck_assert_int_eq(task_find(&path, &arena, "", "rlcd/tasks", &error), ERR_USAGE);
-    const char *const *names = task_names(&arena, "rlcd/tasks");
+    ck_assert_int_eq(task_files_find(&path, &arena, "./no.yaml", "rlcd/tasks", &error), ERR_USAGE);
+    ck_assert_int_eq(task_files_find(&path, &arena, "", "rlcd/tasks", &error), ERR_USAGE);
+    const char *const *names = task_files_names(&arena, "rlcd/tasks");
     ck_assert(strcmp(names[0], "harmless") == 0 && strcmp(names[1], "helpful") == 0);
 }
 END_TEST

@@ -9,6 +9,7 @@
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
+#include "tools/task_files.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_EVAL, NULL};
 const Verb VERB_EVAL = {
@@ -51,8 +52,7 @@ static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
     if (in->prompts) {
         const char *path;
         PromptList prompts;
-        TRY(task_find(&path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
-        TRY(task_read(&e->task, &tool->text, path, error));
+        TRY(task_files_open(&e->task, &path, tool, error));
         TRY(prompts_read(&prompts, arena, in->prompts, &e->task, args_int(args, "eval.first"), args_int(args, "eval.limit"), error));
         e->n_prompts = prompts.count;
         TRY(rollout_prompts(&e->prompts, &prompts, &tool->base, (int)args_int(args, "eval.max_prompt"), arena, &e->cut_prompts, error));

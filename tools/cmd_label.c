@@ -10,6 +10,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/stage.h"
+#include "tools/task_files.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_LABEL, NULL};
 const Verb VERB_LABEL = {
@@ -214,8 +215,7 @@ Status stage_label(Tool *tool, const char *dir, const char *pairs_path, Str *sum
     const char *task_path;
     double start = clock_seconds();
     run_dir_open(&run, &tool->text, dir, "label", args);
-    TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
-    TRY_DONE(task_read(&task, &tool->text, task_path, error));
+    TRY_DONE(task_files_open(&task, &task_path, tool, error));
     if (task.judge.size == 0) {
         status = error_set(error, ERR_DATA, "%s: expected the key 'judge' with a judge's template, found none", task_path);
         goto done;

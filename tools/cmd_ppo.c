@@ -6,6 +6,7 @@
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
+#include "tools/task_files.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_DATA,
                                             &OPTIONS_TASK,    &OPTIONS_PPO,   NULL};
@@ -76,8 +77,7 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
     int64_t limit;
     TRY(tool_limit(&limit, args, "data.limit", error));
     run_dir_open(&run, &tool->text, dir, "ppo", args);
-    TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
-    TRY_DONE(task_read(&task, &tool->text, task_path, error));
+    TRY_DONE(task_files_open(&task, &task_path, tool, error));
     TRY_DONE(read_config(args, &task, &config, error));
     if (config.whiten_reward == WHITEN_KEEP_MEAN && config.whiten_advantage)
         console_warn(

@@ -5,6 +5,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/stage.h"
+#include "tools/task_files.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL,    &OPTIONS_OUT, &OPTIONS_DATA,
                                             &OPTIONS_TASK,    &OPTIONS_SIMULATE, NULL};
@@ -70,8 +71,7 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
     const char *task_path, *prompts_path = args_text(args, "data.prompts");
     TRY(tool_limit(&limit, args, "data.limit", error));
     run_dir_open(&run, &tool->text, dir, "simulate", args);
-    TRY_DONE(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
-    TRY_DONE(task_read(&task, &tool->text, task_path, error));
+    TRY_DONE(task_files_open(&task, &task_path, tool, error));
     run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
     TRY_DONE(run_dir_input(&run, "task", task_path, error));
     TRY_DONE(run_dir_input(&run, "prompts", prompts_path, error));

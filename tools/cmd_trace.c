@@ -20,6 +20,7 @@
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
+#include "tools/task_files.h"
 
 static const Option TRACE[] = {
     {"row", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "Row of the prompts file that is followed."},
@@ -32,7 +33,7 @@ static const Option TRACE[] = {
     {0},
 };
 static const OptionTable TRACE_TABLE = {"trace", TRACE};
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_DATA, &TRACE_TABLE, NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_DATA, &OPTIONS_TASK, &TRACE_TABLE, NULL};
 const Verb VERB_TRACE = {
     .name = "trace",
     .usage = "rlcd trace --model M --prompts FILE --task T [--row N]",
@@ -365,8 +366,7 @@ static Status trace(Tool *tool, Error *error) {
     PromptList list;
     PromptTokens *prompt;
     int cut;
-    TRY(task_find(&task_path, &tool->text, args_text(args, "data.task"), path_join(&tool->text, tool->share, "tasks"), error));
-    TRY(task_read(&t.task, &tool->text, task_path, error));
+    TRY(task_files_open(&t.task, &task_path, tool, error));
     TRY(prompts_read(&list, &tool->text, args_text(args, "data.prompts"), &t.task, args_int(args, "trace.row"), 1, error));
     t.prompt = list.prompt[0];
     int room = tool->base.llama.config.context - t.max_new - 64;

@@ -384,6 +384,59 @@ def gradients_kept(loss, tensors):
     return dict(zip(tensors, torch.autograd.grad(loss, list(tensors.values()), retain_graph=True)))
 
 
+# ---- (f) context distillation and DPO: a policy that is not the base
+
+FROM, DPO_BETA, DPO_SOFT = 4, 0.3, 0.8
+
+
+def reply_logp(logits_for, ids):
+    """Sum of the log-probabilities of the tokens from FROM on."""
+    return logits_for(ids)[FROM - 1:-1].log_softmax(-1).gather(1, ids[FROM:, None]).sum()
+
+
+def dpo_loss(policy, reference, chosen, rejected, label):
+    margin = DPO_BETA * torch.stack([(reply_logp(policy, a) - reply_logp(reference, a)) - (reply_logp(policy, b) - reply_logp(reference, b))
+                                     for a, b in zip(chosen, rejected)])
+    return margin, (label * -logsigmoid(margin) + (1 - label) * -logsigmoid(-margin)).mean()
+
+
+def make_tune(base):
+    chosen, rejected = make_sequences(42, (9, 17)), make_sequences(43, (14, 6))
+    weights = {name: (value.to(torch.float32) * 1.05).to(torch.float64) for name, value in base.items()}
+    tensors = trainable(weights)
+    policy, reference = (lambda ids: logits_of(tensors, ids)), (lambda ids: logits_of(base, ids).detach())
+    actions = sum(len(ids) - FROM for ids in chosen)
+    sft = -sum(reply_logp(policy, ids) for ids in chosen) / actions
+    margin, hard = dpo_loss(policy, reference, chosen, rejected, 1.0)
+    _, soft = dpo_loss(policy, reference, chosen, rejected, DPO_SOFT)
+    gradient = {key: gradients_kept(loss, tensors) for key, loss in (("sft", sft), ("hard", hard), ("soft", soft))}
+
+    # The second opinion: transformers, cross entropy and binary cross entropy of torch.
+    models = [reference_model(os.path.join(FOLDER, "tiny_tied")) for _ in range(2)]
+    with torch.no_grad():
+        for name, parameter in models[0].named_parameters():
+            parameter.copy_(weights[name])
+    logits = [lambda ids, model=model: model(input_ids=ids[None]).logits[0] for model in models]
+    rows = torch.cat([logits[0](ids)[FROM - 1:-1] for ids in chosen])
+    other = torch.nn.functional.cross_entropy(rows, torch.cat([ids[FROM:] for ids in chosen]))
+    must_agree("sft loss", sft, other)
+    other_margin, _ = dpo_loss(logits[0], lambda ids: logits[1](ids).detach(), chosen, rejected, 1.0)
+    label = torch.full((2,), DPO_SOFT, dtype=torch.float64)
+    other_soft = torch.nn.functional.binary_cross_entropy_with_logits(other_margin, label)
+    must_agree("dpo loss", soft, other_soft)
+    for key, loss in (("sft", other), ("soft", other_soft)):
+        for name, value in zip(dict(models[0].named_parameters()), torch.autograd.grad(loss, list(models[0].parameters()))):
+            must_agree(f"{key} gradient of {name}", gradient[key][name], value)
+
+    keep = ("model.norm.weight", "model.layers.0.self_attn.v_proj.weight")
+    store("training_tune.safetensors",
+          {"margin": margin, "sft_loss": sft.reshape(1), "loss": hard.reshape(1), "loss_soft": soft.reshape(1),
+           "logps": torch.stack([reply_logp(policy, ids) for ids in (*chosen, *rejected)]),
+           **prefixed("sft_gradient/", gradient["sft"]), **prefixed("gradient/", gradient["hard"]),
+           **prefixed("gradient_soft/", {name: gradient["soft"][name] for name in keep})},
+          "policy 1.05 times tiny_tied; see README.md, (f)")
+
+
 # ---- (d) advantages and whitening
 
 def estimate(reward, value, gamma, lam):
@@ -481,6 +534,7 @@ def main():
                         lambda name: name in ("model.embed_tokens.weight", "model.norm.weight"))
     make_lora(untied, sequences)
     make_preference(tied)
+    make_tune(tied)
     make_advantages()
     make_ppo()
     print("largest disagreement with the second opinions, by tolerance:", {key: f"{value:.1e}" for key, value in worst.items()})
