@@ -54,7 +54,7 @@ static void cut_at(Text text, Text what, size_t *end, bool *found) {
 }
 
 // The end of the last line or sentence: behind the last '.', '!', '?' that a blank or the end follows, or before the last newline.
-size_t clean_last_sentence(Text text) {
+static size_t last_sentence(Text text) {
     for (size_t i = text.size; i > 0; i--) {
         char c = text.data[i - 1];
         if (c == '\n') return i - 1;
@@ -62,6 +62,11 @@ size_t clean_last_sentence(Text text) {
         if (stop && (i == text.size || text.data[i] == ' ')) return i;
     }
     return 0;
+}
+
+size_t clean_reply_size(Text text, bool cut) {
+    if (cut) text.size = last_sentence(text);
+    return strip_right(text).size;
 }
 
 // True when "before + affix + after" without blanks and colons around it, e.g. "(kind response)", stands in the text.
@@ -102,7 +107,7 @@ static CleanReason clean_sound(Text *reply, const CleanSample *sample, const Tas
     Text text = {sample->raw.data, end};
     if (!ended) {
         if (!cut_unfinished) return CLEAN_UNFINISHED;
-        text.size = clean_last_sentence(text);
+        text.size = last_sentence(text);
         if (strip_left(text).size == 0) return CLEAN_UNFINISHED;
     }
     if (!utf8_valid(text, &bad)) return CLEAN_NOT_UTF8;

@@ -50,8 +50,9 @@ CleanOptions clean_options_default(void);
 // reply keeps the blank it begins with. `affix` is the index in use, or -1.
 CleanReason clean_sample(size_t *begin, size_t *end, const CleanSample *sample, const Task *task, int affix, CleanOptions options);
 
-// Where an unfinished reply is cut: the end of its last line or sentence; 0 when it has none.
-size_t clean_last_sentence(Text text);
+// Bytes of a sampled text (already without its end) that are the reply by the sound rule: blanks at the end left out, and with
+// `cut` only up to the end of its last line or sentence. 0: nothing is left.
+size_t clean_reply_size(Text text, bool cut);
 
 // "kept", "unfinished", "empty", "leaked", "not_utf8", "no_turn", "no_line": the names in run.json and in reports.
 const char *clean_reason_name(CleanReason reason);

@@ -54,15 +54,23 @@ static bool sampling_next(void *context, GenerateRequest *request) {
     return true;
 }
 
-// Leading ids that the preference model reads.
-static int judged_ids(const Sampling *s, const GenerateResult *result) {
-    if (!s->cut_unfinished || result->end != END_LIMIT) return result->text_ids;
-    size_t end = clean_last_sentence(result->text), at = 0;
-    int count = 0;
-    while (count < result->text_ids && at + tokenizer_bytes(s->base->tokenizer, result->ids[count]).size <= end)
-        at += tokenizer_bytes(s->base->tokenizer, result->ids[count++]).size;
-    // Without a finished sentence it is read as it stands.
-    return count ? count : result->text_ids;
+// What the preference model reads: the reply as simulation would have stored it, so that it sees what it was trained on. The
+// sampled ids where the text ends between two of them, else the text tokenised anew.
+static Sequence judged_sequence(const Sampling *s, const GenerateRequest *request, const GenerateResult *result) {
+    size_t end = clean_reply_size(result->text, s->cut_unfinished && result->end == END_LIMIT), at = 0;
+    // Blanks alone, or no finished sentence: it is read as it stands.
+    if (end == 0) end = result->text.size;
+    const int32_t *ids = result->ids;
+    int count = 0, n = 0;
+    while (count < result->count && at < end) at += tokenizer_bytes(s->base->tokenizer, result->ids[count++]).size;
+    int32_t *encoded;
+    if (at == end)
+        n = count;
+    else if (tokenizer_encode(s->base->tokenizer, s->arena, (Text){result->text.data, end}, &encoded, &n, NULL) == OK)
+        ids = encoded;
+    else
+        n = result->text_ids;  // half a character: no tokenizer gives that back
+    return sequence_join(s->arena, request->prompt, request->prompt_count, ids, n, s->base->end);
 }
 
 static Status sampling_done(void *context, const GenerateRequest *request, const GenerateResult *result, Error *error) {
@@ -71,7 +79,7 @@ static Status sampling_done(void *context, const GenerateRequest *request, const
     int T = result->count;
     r->prompt = s->prompts[r - s->rollouts];
     r->sequence = sequence_join(s->arena, request->prompt, request->prompt_count, result->ids, T, -1);
-    r->judged = sequence_join(s->arena, request->prompt, request->prompt_count, result->ids, judged_ids(s, result), s->base->end);
+    r->judged = judged_sequence(s, request, result);
     r->end = result->end;
     r->text = text_copy(s->arena, result->text);
     float **field[] = {&r->logp, &r->ref_logp, &r->value, &r->kl, &r->reward, &r->advantage, &r->returns};

@@ -104,7 +104,7 @@ START_TEST(rollout_samples_and_scores) {
         ck_ok(rollout_sample(r[k], asked, N, policy, &base, &config, false, 3, &arena, &session, &error), error);
         ck_ok(rollout_score(r[k], N, &reference, judge, judge, 1, &arena, &session, &error), error);
     }
-    int stopped = 0, limited = 0;
+    int stopped = 0, limited = 0, anew = 0;
     for (int i = 0; i < N; i++) {
         const Rollout *a = &r[0][i], *b = &r[1][i];
         int T = sequence_actions(&a->sequence), n = a->prompt->count;
@@ -119,12 +119,21 @@ START_TEST(rollout_samples_and_scores) {
         ck_assert_int_eq(a->sequence.from, n);
         ck_assert_int_eq(memcmp(a->sequence.ids, asked[i]->ids, (size_t)n * sizeof(int32_t)), 0);
 
-        // Judged is the prompt, the ids of the text, one end.
+        // Judged is the prompt, the reply's text without blanks at its end, one end; the sampled ids where they give that text.
         ck_assert_int_eq(a->judged.from, n);
         ck_assert_int_eq(a->judged.ids[a->judged.count - 1], TINY_END);
-        ck_assert_int_eq(memcmp(a->judged.ids, a->sequence.ids, (size_t)(a->judged.count - 1) * sizeof(int32_t)), 0);
+        ck_assert_int_eq(memcmp(a->judged.ids, a->sequence.ids, (size_t)n * sizeof(int32_t)), 0);
         int own = a->judged.count - 1 - n;
-        ck_assert(a->end == END_LIMIT ? own == T && T == MAX_NEW : own < T);
+        size_t size = clean_reply_size(a->text, false), read = 0;
+        Str judged = str_make(&arena);
+        tokenizer_decode(base.tokenizer, a->judged.ids + n, own, false, &judged);
+        if (size == 0) size = a->text.size;
+        ck_assert_uint_eq(judged.size, size);
+        if (size) ck_assert_int_eq(memcmp(judged.data, a->text.data, size), 0);
+        for (int t = 0; t < own; t++) read += tokenizer_bytes(base.tokenizer, a->sequence.ids[n + t]).size;
+        bool sampled = own <= T && memcmp(a->judged.ids + n, a->sequence.ids + n, (size_t)own * sizeof(int32_t)) == 0;
+        ck_assert(sampled || read != size);
+        anew += !sampled;
         ck_assert_int_eq(text_find(a->text, TEXT("e")), -1);
         stopped += a->end == END_STOP;
         limited += a->end == END_LIMIT;
@@ -139,7 +148,7 @@ START_TEST(rollout_samples_and_scores) {
         check_bits("policy", a->logp, logp, (size_t)T);
         ck_assert_int_ne(memcmp(a->logp, a->ref_logp, (size_t)T * sizeof *logp), 0);
     }
-    ck_assert(stopped > 0 && limited > 0);
+    ck_assert(stopped > 0 && limited > 0 && anew > 0 && anew < N);
     ck_assert_int_ne(memcmp(r[0][0].logp, r[0][2].logp, sizeof(float)), 0);
     ck_assert_int_ne(memcmp(r[0][0].logp, r[0][5].logp, sizeof(float)), 0);
     // Another step draws anew.
@@ -171,22 +180,15 @@ START_TEST(rollout_cuts_unfinished) {
     int shorter = 0, kept = 0;
     for (int i = 0; i < SAMPLES; i++) {
         ck_assert_int_eq(sequence_actions(&cut[i].sequence), sequence_actions(&whole[i].sequence));
-        int n = cut[i].judged.count - 1 - prompt.count;
-        ck_assert_int_eq(cut[i].judged.ids[cut[i].judged.count - 1], TINY_END);
-        ck_assert_int_eq(memcmp(cut[i].judged.ids, whole[i].judged.ids, (size_t)(prompt.count + n) * sizeof(int32_t)), 0);
-        if (n == whole[i].judged.count - 1 - prompt.count) {
-            // Ended by itself, or nothing to cut at.
-            kept++;
-            continue;
-        }
-        shorter++;
-        ck_assert_int_eq(cut[i].end, END_LIMIT);
+        size_t end = clean_reply_size(whole[i].text, cut[i].end == END_LIMIT), all = clean_reply_size(whole[i].text, false);
         Str text = str_make(&arena);
-        tokenizer_decode(base.tokenizer, cut[i].judged.ids + prompt.count, n, false, &text);
-        size_t end = clean_last_sentence(whole[i].text);
-        // The longest row of whole ids within the last sentence.
-        ck_assert_uint_le(text.size, end);
-        ck_assert_uint_gt(text.size + tokenizer_bytes(base.tokenizer, whole[i].judged.ids[prompt.count + n]).size, end);
+        tokenizer_decode(base.tokenizer, cut[i].judged.ids + prompt.count, cut[i].judged.count - 1 - prompt.count, false, &text);
+        ck_assert_int_eq(cut[i].judged.ids[cut[i].judged.count - 1], TINY_END);
+        if (end == 0) end = whole[i].text.size;
+        ck_assert_uint_eq(text.size, end);
+        if (end) ck_assert_int_eq(memcmp(text.data, whole[i].text.data, end), 0);
+        shorter += end < all;
+        kept += end == all;
     }
     ck_assert_msg(shorter > 0 && kept > 0, "%d cut, %d kept", shorter, kept);
 }
