@@ -50,41 +50,6 @@ MeasureInterval measure_normal(MeasureMean m, double z) {
     return (MeasureInterval){m.mean - z * m.standard_error, m.mean + z * m.standard_error};
 }
 
-// e^-y for y >= 0: the Taylor series at y / 2^k <= 1/8, then squared k times.
-static double exp_negative(double y) {
-    int halvings = 0;
-    while (y > 0.125) {
-        y *= 0.5;
-        halvings++;
-    }
-    double term = 1, sum = 1;
-    for (int i = 1; i <= 16; i++) {
-        term *= -y / i;
-        sum += term;
-    }
-    for (; halvings > 0; halvings--) sum *= sum;
-    return sum;
-}
-
-double measure_normal_cdf(double z) {
-    REQUIRE(!isnan(z), "measure_normal_cdf: z is not a number");
-    double x = z < 0 ? -z : z;
-    if (x > 9) return z < 0 ? 0 : 1;
-    // P(0 <= Z <= x) = phi(x) (x + x^3/3 + x^5/(3*5) + ...): every term is positive, nothing cancels.
-    double term = x, sum = x;
-    for (int k = 3; k < 1000 && term > sum * 1e-17; k += 2) {
-        term *= x * x / k;
-        sum += term;
-    }
-    double half = 0.3989422804014327 * exp_negative(x * x / 2) * sum;
-    return z < 0 ? 0.5 - half : 0.5 + half;
-}
-
-double measure_normal_p(double z) {
-    double tail = measure_normal_cdf(z < 0 ? z : -z);
-    return tail < 0 ? 0 : 2 * tail;
-}
-
 // A set of n-grams: each entry is the index of the first of `order` codes; 0 marks a free place, so entries are index + 1.
 typedef struct {
     const int32_t *code;

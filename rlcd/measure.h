@@ -34,10 +34,6 @@ MeasureMean measure_paired(const double *a, const double *b, int64_t n);
 // mean +- z * standard_error.
 MeasureInterval measure_normal(MeasureMean m, double z);
 
-// P(Z <= z) of the standard normal, absolute error below 1e-13; and the two-sided p-value of a z score.
-double measure_normal_cdf(double z);
-double measure_normal_p(double z);
-
 // Dist-n (Li et al., NAACL 2016): distinct n-grams / all n-grams over sequences ids[offset[s], offset[s + 1]), which no n-gram
 // crosses; 0 when there is none. 1 <= order <= 8. Works in `scratch` and releases it.
 double measure_distinct_ids(Arena *scratch, const int32_t *ids, const int *offset, int sequences, int order);
