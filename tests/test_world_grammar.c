@@ -209,6 +209,8 @@ START_TEST(test_options) {
         ck_assert_int_eq(world_set_voice(&world.knobs, &arena, text_of(bad_voice[i]), &error), ERR_USAGE);
     ck_assert(world_parse_number(&arena, TEXT("-.5"), &value) && value == -0.5);
     ck_assert(!world_parse_number(&arena, TEXT("."), &value) && !world_parse_number(&arena, TEXT("1."), &value));
+    ck_assert_ptr_null(world_find_knob(TEXT("delt")));
+    ck_assert_double_eq(*world_knob(&world.knobs, world_find_knob(TEXT("leak"))), 0.3);
     ck_assert(world_is_mark(',') && !world_is_mark('a') && !world_is_mark('\0') && world_is_letter('a') && !world_is_letter('{'));
 }
 END_TEST

@@ -82,9 +82,7 @@ START_TEST(test_knobs) {
         Prediction p[2];
         for (int k = 0; k < 2; k++) {
             World changed = world;
-            for (int j = 0; j < WORLD_KNOB_COUNT; j++)
-                if (strcmp(WORLD_KNOBS[j].name, cases[i].knob) == 0)
-                    *(double *)((char *)&changed.knobs + WORLD_KNOBS[j].offset) = k ? cases[i].high : cases[i].low;
+            *world_knob(&changed.knobs, world_find_knob(text_of(cases[i].knob))) = k ? cases[i].high : cases[i].low;
             world_predict(&p[k], &arena, &changed, &c);
         }
         double change = method_of(&p[1], "rlcd")->accuracy - method_of(&p[0], "rlcd")->accuracy;

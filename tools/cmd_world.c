@@ -68,7 +68,7 @@ static Status set_knobs(Tool *tool, World *world, Error *error) {
         double value = args_double(args, k->name);
         if (k->whole && value != (double)(int64_t)value)
             return error_set(error, ERR_USAGE, "%s: expected a whole number, found %g", k->name, value);
-        *(double *)((char *)&world->knobs + k->offset) = value;
+        *world_knob(&world->knobs, k) = value;
     }
     int voices = args_list(args, "voice", &voice);
     for (int i = 0; i < voices; i++) TRY(world_set_voice(&world->knobs, &tool->text, text_of(voice[i]), error));
@@ -261,8 +261,7 @@ typedef struct {
 static Status read_sweep(Tool *tool, Sweep *sweep, const char *text, Error *error) {
     const char *equals = strchr(text, '='), *colon = strchr(text, ':');
     *sweep = (Sweep){0};
-    for (int i = 0; equals && i < WORLD_KNOB_COUNT; i++)
-        if (text_equal((Text){text, (size_t)(equals - text)}, text_of(WORLD_KNOBS[i].name))) sweep->knob = &WORLD_KNOBS[i];
+    if (equals) sweep->knob = world_find_knob((Text){text, (size_t)(equals - text)});
     if (sweep->knob == NULL)
         return error_set(error, ERR_USAGE, "sweep: expected KNOB=X,Y,... with a knob of the world, found '%.80s'", text);
     double low = sweep->knob->low, high = sweep->knob->high;
@@ -326,7 +325,7 @@ static void run_sweep(Tool *tool, const World *world, const Sweep *sweep, const 
     World changed = *world;
     Prediction *p = arena_zeros(&tool->run, (size_t)sweep->count, sizeof *p);
     for (int v = 0; v < sweep->count; v++) {
-        *(double *)((char *)&changed.knobs + sweep->knob->offset) = sweep->value[v];
+        *world_knob(&changed.knobs, sweep->knob) = sweep->value[v];
         world_predict(&p[v], &tool->text, &changed, config);
         world_predict_write(rows, &p[v], config, sweep->knob->name, sweep->value[v]);
         console_progress("predict", v + 1, sweep->count, sweep->knob->name);

@@ -61,6 +61,14 @@ static const char *const KEYS[] = {"version",
                                    NULL};
 static const char *const PREFIXES[] = {"words.", "voice.", NULL};
 
+double *world_knob(WorldKnobs *knobs, const WorldKnob *knob) { return (double *)((char *)knobs + knob->offset); }
+
+const WorldKnob *world_find_knob(Text name) {
+    for (int i = 0; i < WORLD_KNOB_COUNT; i++)
+        if (text_equal(text_of(WORLD_KNOBS[i].name), name)) return &WORLD_KNOBS[i];
+    return NULL;
+}
+
 bool world_is_mark(char c) { return c != '\0' && strchr(".,:;?!()", c) != NULL; }
 bool world_is_letter(char c) { return ((unsigned char)c > ' ' && c != 0x7f) && !world_is_mark(c) && c != '{' && c != '}'; }
 
@@ -272,7 +280,7 @@ static Status read_knobs(const WorldFile *f, World *w) {
         const WorldKnob *k = &WORLD_KNOBS[i];
         Str key = str_make(f->arena);
         str_printf(&key, "knob.%s", k->name);
-        double *value = (double *)((char *)&w->knobs + k->offset);
+        double *value = world_knob(&w->knobs, k);
         TRY(world_yaml_number(f, key.data, k->low, k->high, value));
         if (k->whole && (double)(int64_t)*value != *value)
             return world_yaml_fail(f, yaml_get(f->yaml, key.data), "'%s' must be a whole number", key.data);

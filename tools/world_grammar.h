@@ -99,6 +99,11 @@ typedef struct {
 extern const WorldKnob WORLD_KNOBS[];
 extern const int WORLD_KNOB_COUNT;
 
+// Where a knob's value stands.
+double *world_knob(WorldKnobs *knobs, const WorldKnob *knob);
+// The knob of a name, or NULL.
+const WorldKnob *world_find_knob(Text name);
+
 typedef struct {
     Text name;
     int count;
