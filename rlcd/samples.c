@@ -23,8 +23,12 @@ void samples_write_text(Str *line, Text text) {
     json_write_string(line, str_text(&clean));
 }
 
+const char *samples_end_name(GenerateEnd end) {
+    static const char *const NAMES[] = {"limit", "end of text", "stop"};
+    return NAMES[end];
+}
+
 Status samples_write(Samples *samples, const Base *base, const Rollout *rollouts, int n, int64_t step, Error *error) {
-    static const char *const ENDS[] = {"limit", "end of text", "stop"};
     for (int i = 0; i < n; i++) {
         const Rollout *r = &rollouts[i];
         ArenaMark mark = arena_mark(samples->arena);
@@ -37,7 +41,7 @@ Status samples_write(Samples *samples, const Base *base, const Rollout *rollouts
         samples_write_text(&line, str_text(&prompt));
         str_append(&line, TEXT(",\"reply\":"));
         samples_write_text(&line, r->text);
-        str_printf(&line, ",\"end\":\"%s\",\"score\":", ENDS[r->end]);
+        str_printf(&line, ",\"end\":\"%s\",\"score\":", samples_end_name(r->end));
         json_write_float(&line, r->score);
         str_append(&line, TEXT(",\"kl\":"));
         json_write_float(&line, kl);

@@ -21,6 +21,9 @@ Status samples_sync(Samples *samples, Error *error);
 // Safe when never opened.
 void samples_close(Samples *samples);
 
+// "limit", "end of text" or "stop".
+const char *samples_end_name(GenerateEnd end);
+
 // Appends text as a JSON string, bytes that are not UTF-8 replaced by U+FFFD (a reply may end inside a character).
 void samples_write_text(Str *line, Text text);
 

@@ -14,8 +14,8 @@
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_EVAL, NULL};
 const Verb VERB_EVAL = {
     .name = "eval",
-    .usage = "rlcd eval --model M [--preference RUN] [--adapter RUN] [--pairs FILE] [--prompts FILE] --out DIR",
-    .summary = "Measures preference accuracy on pairs, and base and tuned model on held-out prompts.",
+    .usage = "rlcd eval --model M [--preference RUN] [--adapter RUN] [--pairs FILE] [--prompts FILE] [--policy NAME] --out DIR",
+    .summary = "Measures preference accuracy on pairs, and base and tuned model, or one policy alone, on held-out prompts.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
 };
@@ -97,6 +97,35 @@ static Status write_replies(Eval *e, const EvaluateResult *base, const EvaluateR
     return file_write(path_join(&e->tool->text, e->run->path, "replies.jsonl"), file.data, file.size, error);
 }
 
+// Replies of one policy, one JSON line a prompt.
+static Status write_policy_replies(Eval *e, const char *policy, const EvaluateResult *r, Error *error) {
+    Str file = str_make(&e->tool->run);
+    str_append(&file, TEXT(""));
+    for (int i = 0; i < r->n; i++) {
+        const Rollout *a = &r->rollouts[i];
+        Str prompt = str_make(&e->tool->run);
+        tokenizer_decode(e->tool->base.tokenizer, a->prompt->ids, a->prompt->count, false, &prompt);
+        int T = sequence_actions(&a->sequence);
+        double kl = 0;
+        for (int t = 0; t < T; t++) kl += (double)a->logp[t] - (double)a->ref_logp[t];
+        str_printf(&file, "{\"index\":%lld,\"prompt\":", (long long)a->prompt->index);
+        samples_write_text(&file, str_text(&prompt));
+        str_append(&file, TEXT(",\"policy\":"));
+        samples_write_text(&file, text_of(policy));
+        str_append(&file, TEXT(",\"reply\":"));
+        samples_write_text(&file, a->text);
+        str_printf(&file, ",\"end\":\"%s\"", samples_end_name(a->end));
+        if (r->score) {
+            str_append(&file, TEXT(",\"score\":"));
+            json_write_float(&file, a->score);
+        }
+        str_append(&file, TEXT(",\"kl\":"));
+        json_write_float(&file, (float)kl);
+        str_printf(&file, ",\"length\":%d}\n", T);
+    }
+    return file_write(path_join(&e->tool->text, e->run->path, "replies.jsonl"), file.data, file.size, error);
+}
+
 // One model's column of the table, and its member of the card.
 static void describe(Eval *e, const char *name, const EvaluateResult *r) {
     str_printf(&e->run->result, ",\"%s\":{\"prompts\":%d,\"kl\":", name, r->n);
@@ -132,19 +161,40 @@ static void show_samples(Eval *e, const EvaluateResult *base, const EvaluateResu
     }
 }
 
+// How both forms sample, and the head of their table.
+static Status begin_replies(Eval *e, GenerateConfig *generate, Error *error) {
+    const Args *args = e->tool->args;
+    *generate = (GenerateConfig){
+        .sampler = sampler_default(), .stops = e->task.stop, .n_stops = e->task.stops, .slots = (int)args_int(args, "eval.batch")};
+    generate->sampler.temperature = (float)args_double(args, "eval.temperature");
+    generate->sampler.top_p = (float)args_double(args, "eval.top_p");
+    generate->max_new = (int)args_int(args, "eval.max_new");
+    generate->capacity = (int)args_int(args, "eval.max_prompt") + generate->max_new;
+    str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate->max_new);
+    str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3\n"));
+    return llama_prepare(&e->tool->base.llama, &e->tool->model, generate->capacity + 1, error);
+}
+
+static Status one_model(Eval *e, const Role *tuned_role, const char *policy, Error *error) {
+    GenerateConfig generate;
+    EvaluateResult result;
+    Role base_role = role_base(&e->tool->base);
+    TRY(begin_replies(e, &generate, error));
+    e->session->progress("eval", e->pairs != NULL, e->parts, "");
+    TRY(evaluate_replies(&result, tuned_role ? tuned_role : &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate,
+                         args_flag(e->tool->args, "eval.cut_unfinished"), e->session, error));
+    TRY(write_policy_replies(e, policy, &result, error));
+    describe(e, tuned_role ? "tuned" : "base", &result);
+    return OK;
+}
+
 static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Error *error) {
     const Args *args = e->tool->args;
-    GenerateConfig generate = {
-        .sampler = sampler_default(), .stops = e->task.stop, .n_stops = e->task.stops, .slots = (int)args_int(args, "eval.batch")};
-    generate.sampler.temperature = (float)args_double(args, "eval.temperature");
-    generate.sampler.top_p = (float)args_double(args, "eval.top_p");
-    generate.max_new = (int)args_int(args, "eval.max_new");
-    generate.capacity = (int)args_int(args, "eval.max_prompt") + generate.max_new;
-    TRY(llama_prepare(&e->tool->base.llama, &e->tool->model, generate.capacity + 1, error));
-
+    GenerateConfig generate;
     bool cut = args_flag(args, "eval.cut_unfinished");
     EvaluateResult base, tuned;
     Role base_role = role_base(&e->tool->base);
+    TRY(begin_replies(e, &generate, error));
     e->session->progress("eval", e->pairs != NULL, e->parts, "");
     TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
     e->session->progress("eval", (e->pairs != NULL) + 1, e->parts, "");
@@ -152,9 +202,6 @@ static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Erro
         TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session,
                              error));
     TRY(write_replies(e, &base, tuned_role ? &tuned : NULL, error));
-
-    str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate.max_new);
-    str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3\n"));
     describe(e, "base", &base);
     if (tuned_role == NULL) return OK;
     describe(e, "tuned", &tuned);
@@ -193,6 +240,9 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     bool finished;
     *missed = false;
     if (in->n_pairs == 0 && in->prompts == NULL) return error_set(error, ERR_USAGE, "eval: expected --pairs or --prompts, found neither");
+    const char *policy = args_text(args, "eval.policy");
+    if (policy && (in->prompts == NULL || args_has(args, "eval.require")))
+        return error_set(error, ERR_USAGE, "eval: --policy needs --prompts, and cannot go with --require, which compares two models");
     if (in->n_pairs && in->preference == NULL) return error_set(error, ERR_USAGE, "eval: --pairs needs --preference RUN");
     Status status;
     run_dir_open(&run, &tool->text, dir, "eval", args);
@@ -213,11 +263,12 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     Str shown = str_make(&tool->text);
     str_append(&shown, TEXT(""));
     Eval e = {.tool = tool, .session = &session, .run = &run, .summary = &shown, .preference = preference};
-    e.parts = (in->n_pairs > 0) + (in->prompts != NULL) + (in->prompts && tuned);
+    e.parts = (in->n_pairs > 0) + (in->prompts != NULL) + (in->prompts && tuned && !policy);
     TRY_DONE(read_inputs(&e, in, error));
     TRY_DONE(run_dir_start(&run, error));
     if (in->n_pairs) TRY_DONE(accuracy_on_pairs(&e, error));
-    if (in->prompts) TRY_DONE(compare_models(&e, tuned, missed, error));
+    if (in->prompts && policy) TRY_DONE(one_model(&e, tuned, policy, error));
+    if (in->prompts && !policy) TRY_DONE(compare_models(&e, tuned, missed, error));
     session.progress("eval", e.parts, e.parts, "");
     TRY_DONE(run_dir_finish(&run, &shown, summary, error));
 done:

@@ -1,15 +1,17 @@
-// rlcd run RECIPE: simulate -> preference -> ppo -> eval, each in its own directory; finished stages are skipped.
+// rlcd run RECIPE: simulate -> preference -> ppo -> eval, or the methods of run.methods side by side (tools/matrix.h). Each stage has
+// its own directory; finished ones are skipped.
 #include <stdio.h>
 #include <string.h>
 
 #include "tensor/base/file.h"
 #include "tools/console.h"
+#include "tools/matrix.h"
 #include "tools/options.h"
 #include "tools/stage.h"
 
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL,    &OPTIONS_OUT,   &OPTIONS_DATA,
-                                            &OPTIONS_TASK,    &OPTIONS_SIMULATE, &OPTIONS_LABEL, &OPTIONS_PREFERENCE,
-                                            &OPTIONS_PPO,     &OPTIONS_EVAL,     &OPTIONS_RUN,   NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL, &OPTIONS_OUT,        &OPTIONS_DATA, &OPTIONS_TASK,
+                                            &OPTIONS_SIMULATE, &OPTIONS_LABEL, &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,
+                                            &OPTIONS_PPO,      &OPTIONS_EVAL,  &OPTIONS_RUN,        NULL};
 
 // A file of this name, else models/recipes/NAME.yaml here or beside the program (installed, or in the source folder).
 static const char *find_recipe(Arena *arena, const char *name) {
@@ -26,7 +28,7 @@ static const char *find_recipe(Arena *arena, const char *name) {
 const Verb VERB_RUN = {
     .name = "run",
     .usage = "rlcd run RECIPE.yaml [key=value ...]",
-    .summary = "The whole method: simulate, preference, ppo, eval; finished stages are skipped.",
+    .summary = "The whole method: simulate, preference, ppo, eval; or several methods side by side. Finished stages are skipped.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
     .least = 1,
@@ -35,40 +37,26 @@ const Verb VERB_RUN = {
     .find_recipe = find_recipe,
 };
 
-// The part of the recipe that a stage reads, so that its hash does not change with the other stages' options.
-static Args stage_args(const Args *all, const Verb *verb, Arena *arena) {
-    Args part = *all;
-    part.verb = verb;
-    part.value = arena_alloc(arena, (size_t)all->count * sizeof *part.value);
-    part.count = 0;
-    for (const OptionTable *const *table = verb->tables; *table; table++)
-        for (int i = 0; i < all->count; i++)
-            if (strcmp(all->value[i].section, (*table)->section) == 0)
-                for (const Option *o = (*table)->option; o->name; o++)
-                    if (all->value[i].option == o) part.value[part.count++] = all->value[i];
-    return part;
-}
-
 static Status stages(Tool *tool, Args *all, Str *summary, bool *missed, Error *error) {
     const char *out = args_text(all, "out");
     const char *simulate = path_join(&tool->text, out, "simulate"), *preference = path_join(&tool->text, out, "preference");
     const char *ppo = path_join(&tool->text, out, "ppo"), *eval = path_join(&tool->text, out, "eval");
     Args part;
 
-    part = stage_args(all, &VERB_SIMULATE, &tool->text);
+    part = matrix_stage_args(all, &VERB_SIMULATE, &tool->text);
     tool->args = &part;
     TRY(stage_simulate(tool, simulate, summary, error));
     // What --resume must asks for was there; the later stages may not have begun.
     if (strcmp(args_text(all, "resume"), "must") == 0) TRY(args_set(all, &tool->text, "resume", TEXT("auto"), error));
 
-    part = stage_args(all, &VERB_PREFERENCE, &tool->text);
+    part = matrix_stage_args(all, &VERB_PREFERENCE, &tool->text);
     const char *pairs = path_join(&tool->text, simulate, "pairs.jsonl");
     TRY(stage_preference(tool, preference, &pairs, 1, args_text(all, "preference.plain"), summary, error));
 
-    part = stage_args(all, &VERB_PPO, &tool->text);
+    part = matrix_stage_args(all, &VERB_PPO, &tool->text);
     TRY(stage_ppo(tool, ppo, preference, summary, error));
 
-    part = stage_args(all, &VERB_EVAL, &tool->text);
+    part = matrix_stage_args(all, &VERB_EVAL, &tool->text);
     EvalInputs in = {.adapter = ppo, .preference = preference, .prompts = args_text(all, "eval.prompts")};
     if (in.prompts == NULL) in.prompts = args_text(all, "data.prompts");
     in.n_pairs = args_list(all, "run.human", &in.pairs);
@@ -85,7 +73,11 @@ int cmd_run(int argc, const char *const *argv) {
     Str summary = str_make(&tool.text);
     str_append(&summary, TEXT(""));
     Status status = tool_open_model(&tool, &error);
-    if (status == OK) status = stages(&tool, &args, &summary, &missed, &error);
+    const char *const *methods;
+    if (status == OK && args_list(&args, "run.methods", &methods) > 0)
+        status = matrix_run(&tool, &args, &summary, &error);
+    else if (status == OK)
+        status = stages(&tool, &args, &summary, &missed, &error);
     tool.args = &args;
     console_clear();
     // What is finished is shown, also when a later stage failed or was stopped.

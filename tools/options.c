@@ -176,6 +176,8 @@ static const Option PPO[] = {
 static const Option EVAL[] = {
     {"adapter", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of the tuned model."},
     {"preference", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of the preference model."},
+    {"policy", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "NAME",
+     "One policy alone, under this name: the tuned model, or the base without --adapter."},
     {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs whose preference accuracy is measured."},
     {"pairs_limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Pairs that are used; -1 for all."},
     {"prompts", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE",
@@ -247,6 +249,8 @@ static const Option PRETRAIN[] = {
     {0},
 };
 static const Option RUN[] = {
+    {"methods", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "NAMES",
+     "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo."},
     {"human", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Human-labelled pairs (HH) for the preference model's accuracy."},
     {0},
 };
@@ -267,19 +271,7 @@ const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
 const OptionTable OPTIONS_PRETRAIN = {"pretrain", PRETRAIN};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
-const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,
-                                          &OPTIONS_MODEL,
-                                          &OPTIONS_OUT,
-                                          &OPTIONS_DATA,
-                                          &OPTIONS_TASK,
-                                          &OPTIONS_SIMULATE,
-                                          &OPTIONS_LABEL,
-                                          &OPTIONS_PREFERENCE,
-                                          &OPTIONS_SFT,
-                                          &OPTIONS_DPO,
-                                          &OPTIONS_PPO,
-                                          &OPTIONS_EVAL,
-                                          &OPTIONS_GENERATE,
-                                          &OPTIONS_PRETRAIN,
-                                          &OPTIONS_RUN,
-                                          NULL};
+const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL,    &OPTIONS_OUT,   &OPTIONS_DATA,
+                                          &OPTIONS_TASK,     &OPTIONS_SIMULATE, &OPTIONS_LABEL, &OPTIONS_PREFERENCE,
+                                          &OPTIONS_SFT,      &OPTIONS_DPO,      &OPTIONS_PPO,   &OPTIONS_EVAL,
+                                          &OPTIONS_GENERATE, &OPTIONS_PRETRAIN, &OPTIONS_RUN,   NULL};
