@@ -4,6 +4,7 @@
 #   make test       unit and command-line tests       make check    the same under ASan and UBSan
 #   make unit       unit tests alone                  make house    the rules of the house that a script can check
 #   make fuzz       libFuzzer targets (needs clang)   make install  PREFIX=/usr/local DESTDIR=
+#   make base       makes models/tiny anew from its recipe (minutes; BASE=--check compares, BASE=--first proves the first steps)
 #   make clean      removes the build folder          make help     prints this
 #
 # CC, AR, CFLAGS, LDFLAGS are respected; BUILD names the folder of object files, RLCD the program. CK_RUN_SUITE=name chooses
@@ -125,6 +126,10 @@ install: $(RLCD)
 	install -m 755 $(RLCD) $(DESTDIR)$(PREFIX)/bin/rlcd
 	cp -R rlcd/tasks models $(DESTDIR)$(PREFIX)/share/rlcd/
 
+# The embedded base from its recipe.
+base: $(RLCD)
+	RLCD=$(RLCD) sh models/tiny/make.sh $(BASE)
+
 clean:
 	rm -rf build
 
@@ -148,4 +153,4 @@ help:
 -include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(O)/tools/main.d $(FUZZ:=.d)
 
 FORCE:
-.PHONY: test unit check house deps install clean fuzz help FORCE
+.PHONY: test unit check house deps install base clean fuzz help FORCE

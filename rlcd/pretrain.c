@@ -65,7 +65,7 @@ Status pretrain_add(PretrainText *text, Text document, const PretrainWeight *wei
         status = token_weights(weight_of, text, joined, n, document.size, weight, weights, error);
     }
     arena_release(scratch, mark);
-    if (status != OK) return status;
+    if (status != OK || n == 0) return status;
     // Pieces of context + 1 tokens: the last one of a piece is the first of the next.
     for (int at = 0; at < n; at += text->context) {
         int count = n + 1 - at < text->context + 1 ? n + 1 - at : text->context + 1;
@@ -227,7 +227,7 @@ static float log_step(Session *session, int64_t step, const PretrainText *text, 
     return loss;
 }
 
-Status pretrain_train(Role **out, const Base *base, const PretrainText *text, const PretrainConfig *config, Session *session,
+Status pretrain_train(Role **out, double *loss, const Base *base, const PretrainText *text, const PretrainConfig *config, Session *session,
                       Error *error) {
     Role *model = *out = make_model(base, config, session);
     Optimizer optimizer = optimizer_make(&model->params, &config->adamw, config->max_norm);
@@ -244,13 +244,14 @@ Status pretrain_train(Role **out, const Base *base, const PretrainText *text, co
     PieceResult *result = arena_alloc(session->run, (size_t)n * sizeof *result);
     RngKey shuffle = rng_key(session->seed, "pretrain.shuffle");
 
-    // Where a stopped run left off: tokens done, epoch, place in its order.
+    // Where a stopped run left off: tokens done, epoch, place in its order, the last loss.
     SavedRole saved[] = {{"model", model, &optimizer}};
-    SavedNumber place[] = {{"tokens", 0}, {"epoch", 0}, {"place", 0}};
+    SavedNumber place[] = {{"tokens", 0}, {"epoch", 0}, {"place", 0}, {"loss", 0}};
     int64_t step;
-    TRY(save_begin(session, &step, saved, 1, place, 3, error));
+    TRY(save_begin(session, &step, saved, 1, place, 4, error));
     int64_t tokens = (int64_t)place[0].value, epoch = (int64_t)place[1].value;
     int at = (int)place[2].value;
+    *loss = place[3].value;
     if (at < n) rng_shuffle(shuffle, (uint32_t)epoch, n, order, work);
 
     while (tokens < config->tokens) {
@@ -273,8 +274,8 @@ Status pretrain_train(Role **out, const Base *base, const PretrainText *text, co
         if (!(divisor > 0)) return error_set(error, ERR_DATA, "pretrain step %lld: every weight of the batch is 0", (long long)step);
         train_batch(model, &tree, batch, result, size, config->unit > 0 ? config->unit : size, divisor, session);
         tokens += held;
-        float loss = log_step(session, step, text, result, size, held - size, divisor, tokens);
-        if (!isfinite(loss))
+        *loss = log_step(session, step, text, result, size, held - size, divisor, tokens);
+        if (!isfinite(*loss))
             return error_set(error, ERR_NUMERIC, "pretrain step %lld: the loss is not finite; the newest checkpoint is unharmed",
                              (long long)step);
 
@@ -293,7 +294,8 @@ Status pretrain_train(Role **out, const Base *base, const PretrainText *text, co
             place[0].value = (double)tokens;
             place[1].value = (double)epoch;
             place[2].value = at;
-            TRY(save_write(session, step, saved, 1, place, 3, error));
+            place[3].value = *loss;
+            TRY(save_write(session, step, saved, 1, place, 4, error));
         }
         if (stop)
             return error_set(error, ERR_STOPPED, "pretrain: stopped after %lld of %lld tokens", (long long)tokens,

@@ -63,10 +63,10 @@ Status pretrain_add(PretrainText *text, Text document, const PretrainWeight *wei
 // A base without a file: shape, tokenizer, end-of-text; its weights are declared by pretrain_train.
 Base pretrain_base(Arena *arena, const LlamaConfig *config, Tokenizer *tokenizer, int32_t end);
 
-// Trains every weight and stores checkpoints (role "model"). `model` lives in session->run; rope is prepared by the caller.
-// session->rows bounds the rows of one forward pass and never changes a bit. ERR_STOPPED: a checkpoint was written. ERR_NUMERIC:
-// the loss of a step or a gradient is not finite; the weights are those before that step.
-Status pretrain_train(Role **model, const Base *base, const PretrainText *text, const PretrainConfig *config, Session *session,
-                      Error *error);
+// Trains every weight and stores checkpoints (role "model"); `loss` is that of the last step. `model` lives in session->run; rope
+// is prepared by the caller. session->rows bounds the rows of one pass and never changes a bit. ERR_STOPPED: a checkpoint was
+// written. ERR_NUMERIC: the loss of a step or a gradient is not finite; the weights are those before that step.
+Status pretrain_train(Role **model, double *loss, const Base *base, const PretrainText *text, const PretrainConfig *config,
+                      Session *session, Error *error);
 
 #endif

@@ -108,21 +108,15 @@ static Status take(void *context, Text text, const PretrainWeight *weight, int w
     return pretrain_add(context, text, weight, weights, error);
 }
 
-// A number of the last metrics line.
-static double last_field(const Metrics *m, const char *name) {
-    for (int i = 0; i < m->fields; i++)
-        if (strcmp(m->field[i].name, name) == 0) return m->field[i].value;
-    return 0;
-}
-
 Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error) {
     const Args *args = tool->args;
     PretrainConfig config;
     RunDir run;
     Metrics metrics = {0};
     Role *model;
-    const char *tokenizer = NULL, *const *files;
+    const char *tokenizer = NULL, *const * files;
     bool finished;
+    double loss;
     Status status;
     int n_files = args_list(args, "pretrain.text", &files);
     if (n_files == 0 || n_files > RUN_INPUTS - 2)
@@ -148,15 +142,14 @@ Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error) {
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
     if (!args_given(args, "rows")) session.rows = ROWS;
     if (!args_given(args, "checkpoint_every")) session.checkpoint_every = CHECKPOINT_EVERY;
-    TRY_DONE(pretrain_train(&model, &tool->base, &text, &config, &session, error));
+    TRY_DONE(pretrain_train(&model, &loss, &tool->base, &text, &config, &session, error));
     TRY_DONE(export_folder(path_join(&tool->text, dir, "model"), &tool->base.llama.config, &model->params, tokenizer, &tool->run, error));
 
     str_printf(&run.result, ",\"pretrain\":{\"documents\":%lld,\"text_tokens\":%lld,\"cut\":%lld,\"weights\":%zu}",
                (long long)text.documents, (long long)text.tokens, (long long)text.cut, model->params.count);
     Str table = str_make(&tool->text);
     str_printf(&table, "pretrain       %zu weights, %lld tokens of %lld in %lld documents (%lld cut); last loss %.3f\n",
-               model->params.count, (long long)config.tokens, (long long)text.tokens, (long long)text.documents, (long long)text.cut,
-               last_field(&metrics, "loss"));
+               model->params.count, (long long)config.tokens, (long long)text.tokens, (long long)text.documents, (long long)text.cut, loss);
     TRY_DONE(metrics_close(&metrics, error));
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:

@@ -132,7 +132,10 @@ static Status train(Tool *tool, Error *error) {
 
     // What is written is read back first: special tokens may clash with others.
     Tokenizer *tokenizer;
-    TRY(tokenizer_from_json_text(&tokenizer, &tool->model, str_text(&json), "the trained tokenizer", error));
+    Error clash;
+    if (tokenizer_from_json_text(&tokenizer, &tool->model, str_text(&json), "the trained tokenizer", &clash) != OK)
+        return error_set(error, ERR_USAGE, "tokenizer train: expected special tokens unlike each other and unlike learned ones: %s",
+                         clash.text);
     TRY(write_files(tool, out, &json, special[0], error));
     printf("tokenizer      %d tokens from %zu distinct pieces of %llu bytes\n", tokens, bpe_train_pieces(trainer),
            (unsigned long long)bpe_train_bytes(trainer));
