@@ -14,7 +14,7 @@ static const struct {
     [RESULT_LABEL] = {"label", "training pairs whose label takes the oracle's side; ties are left out"},
     [RESULT_KL] = {"kl", "KL to the base model in nats a reply"},
     [RESULT_SCORE] = {"score", "score by the method's own preference model"},
-    [RESULT_WORDS] = {"words", "words of a reply"},
+    [RESULT_WORDS] = {"words", "words of a reply; the oracle counts punctuation marks as well"},
     [RESULT_SENTENCES] = {"sentences", "sentences of a reply"},
     [RESULT_TONE] = {"tone", "mean tone of a reply, -1 rude to +1 polite"},
     [RESULT_WELL] = {"well_formed", "share of well-formed sentences"},
@@ -70,7 +70,7 @@ static double reply_value(const MatrixReply *r, ResultMeasure measure) {
         case RESULT_SENTENCES: return r->oracle.sentences;
         case RESULT_TONE: return r->oracle.tone;
         case RESULT_ENDED: return r->ended;
-        default: return (double)measure_words(r->reply);
+        default: return r->oracle.known ? r->oracle.words : (double)measure_words(r->reply);
     }
 }
 

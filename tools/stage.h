@@ -84,6 +84,10 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *inputs, Str *su
 // A model from text, of the options of section pretrain.
 Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error);
 
+// The table of matrix folders, and the page `path` with this many pairs and prompts to read; the table is in `summary` also when the page
+// cannot be written.
+Status stage_report(Tool *tool, const char *const *dirs, int n, const char *path, int pairs, int prompts, Str *summary, Error *error);
+
 // ---- verbs; each takes what follows its name on the command line and returns the exit code
 
 // tools/cmd_simulate.c
@@ -116,9 +120,11 @@ int cmd_inspect(int argc, const char *const *argv);
 int cmd_bench(int argc, const char *const *argv);
 // tools/cmd_world.c
 int cmd_world(int argc, const char *const *argv);
+// tools/cmd_report.c
+int cmd_report(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
 extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_SFT, VERB_DPO, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE,
-    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD;
+    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD, VERB_REPORT;
 
 #endif

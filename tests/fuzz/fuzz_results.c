@@ -1,10 +1,10 @@
-// Any bytes as each file of a matrix folder in turn (the first byte chooses): estimates and table, or one sentence.
+// Any bytes as each file of a matrix folder in turn (the first byte chooses): estimates, table and page, or one sentence.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tensor/base/file.h"
-#include "tools/results.h"
+#include "tools/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (results_read(&list, &arena, dirs, 1, 4, &error) == OK) {
         Str s = str_make(&arena);
         results_table(&s, &list, 100);
-        REQUIRE(utf8_valid(str_text(&s), NULL), "fuzz_results: a table that is not UTF-8");
+        report_page(&s, &list, &(ReportConfig){.path = "report.html", .prompts = 2}, &arena);
+        REQUIRE(utf8_valid(str_text(&s), NULL), "fuzz_results: table or page are not UTF-8");
     } else {
         REQUIRE(error.text[0] != '\0', "fuzz_results: no sentence");
     }
