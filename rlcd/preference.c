@@ -21,6 +21,7 @@ PreferenceConfig preference_default(void) {
         .adamw = adamw_default(),                             // paper.md, section 2: weight decay 0
         .max_norm = 1.0f,                                     // paper.md, section 2 (PPO's)
         .adapter = adapter_default(),
+        .head_init = 1,     // as AlpacaFarm and TRL start it
         .max_tokens = 512,  // paper.md, section 2
     };
 }
@@ -194,7 +195,7 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
     // The model: base, adapter, head.
     RoleConfig shape = {.train_all = config->train_all, .adapter = config->adapter, .head = true, .trained = true};
     Role *model = *out = role_make(session->run, base, &shape, session->seed);
-    role_init_head(model, session->seed);
+    role_init_head(model, config->head_init, session->seed);
     Optimizer optimizer = optimizer_make(&model->params, &config->adamw, config->max_norm);
     GradTree tree = gradtree_make(session->run, model->params.count);
 

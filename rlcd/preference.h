@@ -21,7 +21,8 @@ typedef struct {
     AdamWConfig adamw;
     float max_norm;
     AdapterConfig adapter;
-    bool train_all;  // every weight instead of an adapter
+    bool train_all;   // every weight instead of an adapter
+    float head_init;  // the head starts with deviation head_init / sqrt(D + 1)
     int max_tokens;  // prompt + reply + end; longer ones lose the prompt's left
 } PreferenceConfig;
 

@@ -32,9 +32,9 @@ Role *role_make(Arena *arena, const Base *base, const RoleConfig *config, uint64
     return role;
 }
 
-void role_init_head(Role *role, uint64_t seed) {
+void role_init_head(Role *role, float scale, uint64_t seed) {
     RngKey key = rng_key(seed, role->head->name);
-    float deviation = 1.0f / sqrtf((float)role->head->dim[1] + 1.0f);
+    float deviation = scale / sqrtf((float)role->head->dim[1] + 1.0f);
     for (int i = 0; i < role->head->dim[1]; i++)
         tensor_f32(role->head)[i] = rng_normal(key, (RngDraw){.position = (uint32_t)i}, log_f32, cos_f32) * deviation;
 }

@@ -46,8 +46,8 @@ Role role_base(const Base *base);
 // A role in `arena`: adapter A random by (seed, name), B zero, so that it starts as the base; head zero.
 Role *role_make(Arena *arena, const Base *base, const RoleConfig *config, uint64_t seed);
 
-// Starts a preference head: normal values of deviation 1/sqrt(D + 1), by (seed, name, element).
-void role_init_head(Role *role, uint64_t seed);
+// Starts a preference head: normal values of deviation scale / sqrt(D + 1), by (seed, name, element); scale 0: zeros.
+void role_init_head(Role *role, float scale, uint64_t seed);
 
 // Copies adapter or weights (not the head) of `from`, which has the same shape: the value model starts as the preference model.
 void role_copy_trunk(Role *to, const Role *from);

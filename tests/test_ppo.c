@@ -42,7 +42,7 @@ static void setup(void) {
     shape.adapter.rank = 4;
     judge = role_make(&arena, &base, &shape, 2);
     random_fill(judge->params.value, judge->params.count, 4, 0.1f);
-    role_init_head(judge, 5);
+    role_init_head(judge, 1, 5);
     judge->mean = 0.1f;
     judge->deviation = 0.5f;
 }

@@ -240,7 +240,7 @@ START_TEST(preference_accuracy_by_hand) {
     int64_t right = -1;
     ck_ok(preference_accuracy(&right, NULL, model, pairs, PAIRS, &session, &error), error);
     ck_assert_int_eq(right, 0);
-    role_init_head(model, 1);
+    role_init_head(model, 1, 1);
     ck_ok(preference_accuracy(&right, NULL, model, pairs, PAIRS, &session, &error), error);
     PairTokens swapped[PAIRS];
     int64_t wrong;

@@ -98,7 +98,7 @@ START_TEST(role_head) {
     ck_assert_str_eq(role->head->name, "score.weight");
     // The head comes behind the trunk.
     ck_assert_ptr_eq(tensor_f32(role->head), role->params.value + role->params.count - D - 1);
-    role_init_head(role, 9);
+    role_init_head(role, 1, 9);
     RngKey key = rng_key(9, "score.weight");
     float sum = 0;
     for (int i = 0; i < D; i++) {

@@ -39,6 +39,7 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     const Args *args = tool->args;
     PreferenceConfig config = preference_default();
     TRY(roles_training_config(args, "preference", &config, error));
+    config.head_init = (float)args_double(args, "preference.head_init");
     if (n_files == 0) return error_set(error, ERR_USAGE, "preference: expected --pairs FILE, found none");
 
     // The file counts only where the scale asks for it.

@@ -336,7 +336,7 @@ static Status open_roles(Trace *t, Error *error) {
         TRY(roles_load(&t->preference, t->tool, NULL, "preference", "preference", args_text(args, "trace.preference"), &t->session, error));
     } else {
         t->preference = role_make(&t->tool->run, &t->tool->base, &shape, t->session.seed);
-        role_init_head(t->preference, t->session.seed);
+        role_init_head(t->preference, 1, t->session.seed);
         printf("no --preference: a fresh head, whose scores mean nothing yet\n");
     }
     shape = (RoleConfig){

@@ -85,6 +85,8 @@ static const Option PREFERENCE[] = {
     {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
     {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
     {"holdout", OPTION_INT, "0", NULL, true, false, 0, 1e9, NULL, "N", "Last pairs that are kept out of training and measured instead."},
+    {"head_init", OPTION_DOUBLE, "1", NULL, true, false, 0, 1000, NULL, "X",
+     "Deviation of the head's first weights times sqrt(D + 1); 0: zeros, so that scores hold what was learned and nothing else."},
     {"scale", OPTION_CHOICE, "training", NULL, true, false, 0, 0, "training|plain", NULL,
      "Replies whose scores have mean 0 and deviation 1: those trained on, or plain ones of the base."},
     {"plain", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs of plain replies (simulate.method rlaif) for the scale."},
