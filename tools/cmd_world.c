@@ -172,31 +172,10 @@ static Status prompts(Tool *tool, World *world, Error *error) {
     const Args *args = tool->args;
     const WorldTask *task;
     const char *out;
-    FileWriter writer;
     TRY(need_out(tool, &out, error));
     TRY(need_task(tool, world, &task, error));
-    bool held_out = args_choice(args, "split") == 1;
-    // A stream for each task and split, so that no two of them share their draws.
-    Str stream = str_make(&tool->text);
-    str_printf(&stream, "world.prompts.%s.%s", task->name.data, held_out ? "held-out" : "train");
-    RngKey key = rng_key((uint64_t)args_int(args, "seed"), stream.data);
-    TRY(writer_open(&writer, &tool->text, out, error));
-    for (int64_t i = 0; i < args_int(args, "count"); i++) {
-        ArenaMark mark = arena_mark(&tool->run);
-        WorldDraws draws = world_draws(key, (uint64_t)i);
-        Str text = str_make(&tool->run), line = str_make(&tool->run);
-        world_draw_dialogue(&text, &draws, world, task, held_out);
-        str_append(&text, world->assistant);
-        str_append(&line, TEXT("{\"prompt\":"));
-        json_write_string(&line, str_text(&text));
-        str_append(&line, TEXT("}\n"));
-        writer_put(&writer, line.data, line.size);
-        arena_release(&tool->run, mark);
-        if (!console_stop_wanted()) continue;
-        writer_abandon(&writer);
-        return error_set(error, ERR_STOPPED, "stopped before the end; nothing was written");
-    }
-    TRY(writer_finish(&writer, error));
+    TRY(world_write_prompts(world, task, args_choice(args, "split") == 1, args_int(args, "count"), (uint64_t)args_int(args, "seed"), out,
+                            console_stop_wanted, error));
     printf("%lld prompts\n", (long long)args_int(args, "count"));
     return OK;
 }

@@ -16,6 +16,7 @@ static double phase_begun;
 static int64_t phase_first, main_done, main_total;
 static const char *main_phase;
 static bool line_open;
+static const char *context;
 
 static void on_signal(int number) {
     // A second ^C does not wait for the step.
@@ -52,6 +53,12 @@ static void print_time(char *out, size_t size, double seconds) {
         snprintf(out, size, "%ldm%02lds", s / 60, s % 60);
     else
         snprintf(out, size, "%lds", s);
+}
+
+void console_context(const char *name) {
+    context = name;
+    // Another run of the same phase begins anew.
+    main_phase = NULL;
 }
 
 void console_clear(void) {
@@ -94,16 +101,17 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     print_time(spent, sizeof spent, now - phase_begun);
     if (terminal && main_total) {
         int filled = (int)(20 * main_done / (main_total ? main_total : 1));
-        fprintf(stderr, "\r\033[K%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", main_phase, filled, "####################", 20 - filled,
-                "....................", (long long)main_done, (long long)main_total, spent, left, inner, note[0] ? " " : "", note);
+        fprintf(stderr, "\r\033[K%s%s%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", context ? context : "", context ? " " : "", main_phase,
+                filled, "####################", 20 - filled, "....................", (long long)main_done, (long long)main_total, spent,
+                left, inner, note[0] ? " " : "", note);
         line_open = true;
         if (ended) {
             fputc('\n', stderr);
             line_open = false;
         }
     } else {
-        fprintf(stderr, "%s %lld/%lld, %s%s%s%s%s\n", main_phase, (long long)main_done, (long long)main_total, spent, left, inner,
-                note[0] ? " " : "", note);
+        fprintf(stderr, "%s%s%s %lld/%lld, %s%s%s%s%s\n", context ? context : "", context ? " " : "", main_phase, (long long)main_done,
+                (long long)main_total, spent, left, inner, note[0] ? " " : "", note);
     }
     fflush(stderr);
 }

@@ -20,6 +20,9 @@ int console_stop_code(void);
 // step of the phase shown before them.
 void console_progress(const char *phase, int64_t done, int64_t total, const char *note);
 
+// What the lines of progress begin with from now on ("rlcd"): which of several runs this is. Must outlive them; NULL: nothing.
+void console_context(const char *name);
+
 // Ends the bar's line, so that other output starts on its own.
 void console_clear(void);
 

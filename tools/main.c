@@ -15,10 +15,22 @@ typedef struct {
 } Entry;
 
 static const Entry ENTRIES[] = {
-    {&VERB_RUN, cmd_run},         {&VERB_SIMULATE, cmd_simulate}, {&VERB_PREFERENCE, cmd_preference}, {&VERB_PPO, cmd_ppo},
-    {&VERB_EVAL, cmd_eval},       {&VERB_GENERATE, cmd_generate}, {&VERB_TRACE, cmd_trace},           {&VERB_TOKENIZER, cmd_tokenizer},
-    {&VERB_INSPECT, cmd_inspect}, {&VERB_BENCH, cmd_bench},       {&VERB_LABEL, cmd_label},
-    {&VERB_WORLD, cmd_world},     {&VERB_PRETRAIN, cmd_pretrain}, {&VERB_SFT, cmd_sft},               {&VERB_DPO, cmd_dpo},
+    {&VERB_DEMO, cmd_demo},
+    {&VERB_RUN, cmd_run},
+    {&VERB_SIMULATE, cmd_simulate},
+    {&VERB_PREFERENCE, cmd_preference},
+    {&VERB_PPO, cmd_ppo},
+    {&VERB_EVAL, cmd_eval},
+    {&VERB_GENERATE, cmd_generate},
+    {&VERB_TRACE, cmd_trace},
+    {&VERB_TOKENIZER, cmd_tokenizer},
+    {&VERB_INSPECT, cmd_inspect},
+    {&VERB_BENCH, cmd_bench},
+    {&VERB_LABEL, cmd_label},
+    {&VERB_WORLD, cmd_world},
+    {&VERB_PRETRAIN, cmd_pretrain},
+    {&VERB_SFT, cmd_sft},
+    {&VERB_DPO, cmd_dpo},
     {&VERB_REPORT, cmd_report},
 };
 enum { ENTRY_COUNT = sizeof ENTRIES / sizeof *ENTRIES };

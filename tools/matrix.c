@@ -5,6 +5,7 @@
 
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
+#include "tools/console.h"
 #include "tools/task_files.h"
 
 static const char *const KINDS[] = {"base", "cd", "rlcd", "rlaif", "rescore", "dpo", NULL};
@@ -84,6 +85,7 @@ static Status simulate(MatrixRun *m, bool plain, Error *error) {
     if (*there) return OK;
     TRY(begin_stage(m, &part, &VERB_SIMULATE, "simulate.method", plain ? "rlaif" : "rlcd", error));
     str_printf(m->summary, "\n%s\n", name);
+    console_context(name);
     TRY(stage_simulate(m->tool, folder_of(m, name, NULL), m->summary, error));
     *there = true;
     return OK;
@@ -150,6 +152,7 @@ static Status run_method(MatrixRun *m, const Method *method, Error *error) {
     }
 
     str_printf(m->summary, "\n%s\n", method->name);
+    console_context(method->name);
     if (is_labelled(method)) {
         TRY(begin_stage(m, &part, &VERB_LABEL, method->voice ? "label.voice" : NULL, method->voice, error));
         TRY(stage_label(m->tool, folder_of(m, method->name, "label"), pairs, m->summary, error));

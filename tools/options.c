@@ -250,6 +250,16 @@ static const Option PRETRAIN[] = {
     {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
     {0},
 };
+static const Option DEMO[] = {
+    {"seeds", OPTION_INT, "1", NULL, true, false, 1, 1000, NULL, "N", "Seeds, from the general one on; each is a run of everything."},
+    {"full", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL,
+     "All tasks of the world, five seeds, every judge, and the calculation over delta and leak."},
+    {"prompts", OPTION_INT, "1000", NULL, true, false, 8, 1e6, NULL, "N", "Prompts to train on, over topics of the corpus."},
+    {"held_out", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N",
+     "Prompts to measure on, over topics that the corpus does not have."},
+    {"min_sentences", OPTION_INT, "1", NULL, true, false, 1, 16, NULL, "N", "The oracle's mean is over at least so many sentences."},
+    {0},
+};
 static const Option RUN[] = {
     {"methods", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "NAMES",
      "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo."},
@@ -271,9 +281,10 @@ const OptionTable OPTIONS_PPO = {"ppo", PPO};
 const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
 const OptionTable OPTIONS_PRETRAIN = {"pretrain", PRETRAIN};
+const OptionTable OPTIONS_DEMO = {"demo", DEMO};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
-const OptionTable *const OPTIONS_ALL[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL,    &OPTIONS_OUT,   &OPTIONS_DATA,
-                                          &OPTIONS_TASK,     &OPTIONS_SIMULATE, &OPTIONS_LABEL, &OPTIONS_PREFERENCE,
-                                          &OPTIONS_SFT,      &OPTIONS_DPO,      &OPTIONS_PPO,   &OPTIONS_EVAL,
-                                          &OPTIONS_GENERATE, &OPTIONS_PRETRAIN, &OPTIONS_RUN,   NULL};
+const OptionTable *const OPTIONS_ALL[] = {
+    &OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_TASK, &OPTIONS_SIMULATE,
+    &OPTIONS_LABEL,    &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,  &OPTIONS_PPO,  &OPTIONS_EVAL,
+    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_DEMO, &OPTIONS_RUN,  NULL};

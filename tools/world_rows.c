@@ -3,6 +3,7 @@
 #include "rlcd/pairs.h"
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
+#include "tools/world_draw.h"
 
 const char *const WORLD_MEMBER_NAMES[WORLD_MEMBERS] = {"reply", "chosen", "rejected"};
 
@@ -187,6 +188,37 @@ done:
     if (writing) writer_abandon(&writer);
     if (open) pairs_close(&reader);
     arena_free(&scratch);
+    arena_free(&arena);
+    return status;
+}
+
+Status world_write_prompts(const World *world, const WorldTask *task, bool held_out, int64_t count, uint64_t seed, const char *out,
+                           bool (*stop)(void), Error *error) {
+    Arena arena = arena_make("world.prompts", 0);
+    FileWriter writer;
+    // A stream for each task and split, so that no two of them share their draws.
+    Str stream = str_make(&arena);
+    str_printf(&stream, "world.prompts.%s.%s", task->name.data, held_out ? "held-out" : "train");
+    RngKey key = rng_key(seed, stream.data);
+    Status status = writer_open(&writer, &arena, out, error);
+    bool open = status == OK;
+    for (int64_t i = 0; status == OK && i < count; i++) {
+        ArenaMark mark = arena_mark(&arena);
+        WorldDraws draws = world_draws(key, (uint64_t)i);
+        Str text = str_make(&arena), line = str_make(&arena);
+        world_draw_dialogue(&text, &draws, world, task, held_out);
+        str_append(&text, world->assistant);
+        str_append(&line, TEXT("{\"prompt\":"));
+        json_write_string(&line, str_text(&text));
+        str_append(&line, TEXT("}\n"));
+        writer_put(&writer, line.data, line.size);
+        arena_release(&arena, mark);
+        if (stop && stop()) status = error_set(error, ERR_STOPPED, "stopped before the end; nothing was written");
+    }
+    if (status == OK)
+        status = writer_finish(&writer, error);
+    else if (open)
+        writer_abandon(&writer);
     arena_free(&arena);
     return status;
 }

@@ -22,6 +22,11 @@ typedef struct {
     double right;
 } WorldTally;
 
+// Writes `count` prompts of a task as rows {"prompt":...}; held_out: topics that the corpus does not have. Prompt i is a function of
+// (seed, task, split, i). `stop` (may be NULL) is asked between rows: ERR_STOPPED, and nothing was written.
+Status world_write_prompts(const World *world, const WorldTask *task, bool held_out, int64_t count, uint64_t seed, const char *out,
+                           bool (*stop)(void), Error *error);
+
 // Scores every reply of a JSON Lines file and writes one line a row (docs/formats.md, oracle). `out` NULL: nothing is written.
 // The first bad row ends it: ERR_FORMAT or ERR_DATA with file and line.
 Status world_score_file(WorldTally *tally, const World *world, const char *file, const char *out, Error *error);
