@@ -196,6 +196,25 @@ START_TEST(preference_learns) {
 }
 END_TEST
 
+// A head of zeros: every first score is 0, the first loss log 2, and it learns all the same.
+START_TEST(preference_zero_head) {
+    const char *dir = temporary_make(&arena);
+    PreferenceConfig config = config_of(8);
+    config.head_init = 0;
+    Role *model;
+    Session session;
+    ck_ok(train(&model, dir, &config, -1, &session), error);
+    ck_assert_double_eq(tiny_number(&arena, dir, "metrics.jsonl", 0, "max_reward"), 0);
+    ck_assert_double_eq(tiny_number(&arena, dir, "metrics.jsonl", 0, "min_reward"), 0);
+    ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", 0, "loss"), 0.693147, 1e-6);
+    int64_t right;
+    ck_ok(preference_accuracy(&right, NULL, model, pairs, PAIRS, &session, &error), error);
+    ck_assert_int_eq(right, PAIRS);
+    tiny_session_end(&session);
+    temporary_remove(dir);
+}
+END_TEST
+
 // Every epoch is a shuffle of its own; a step's line holds the means over its pairs.
 START_TEST(preference_epochs) {
     const char *dir = temporary_make(&arena);
@@ -472,6 +491,7 @@ Suite *suite_preference(void) {
     tcase_add_test(tc, preference_encodes);
     tcase_add_test(tc, preference_refuses_pairs);
     tcase_add_test(tc, preference_learns);
+    tcase_add_test(tc, preference_zero_head);
     tcase_add_test(tc, preference_epochs);
     tcase_add_test(tc, preference_accuracy_by_hand);
     tcase_add_test(tc, preference_resumes);

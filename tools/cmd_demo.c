@@ -210,7 +210,7 @@ static Status demo(Demo *d, Str *summary, Error *error) {
     bool full = args_flag(all, "demo.full");
     int n = 1, seeds = (int)args_int(all, "demo.seeds");
     int64_t first = args_int(all, "seed");
-    TRY(check_base(d, error));
+    if (strcmp(args_text(all, "model"), d->tiny) == 0) TRY(check_base(d, error));
     TRY(world_open(&d->world, &tool->model, path_join(&tool->text, d->tiny, "world"), error));
     d->world.knobs.min_sentences = (double)args_int(all, "demo.min_sentences");
     if (full) {
@@ -241,7 +241,8 @@ int cmd_demo(int argc, const char *const *argv) {
     Error error = {0};
     // The recipe and the base are those that come with the program, unless the command line says otherwise.
     Arena arena = arena_make("demo", 0);
-    const char *tiny = path_join(&arena, world_folder(&arena, tool_share(&arena)), "..");
+    const char *world = world_folder(&arena, tool_share(&arena));
+    const char *tiny = arena_copy(&arena, world, strlen(world) - strlen("/world"));
     const char **given = arena_alloc(&arena, (size_t)(argc + 3) * sizeof *given);
     Str model = str_make(&arena);
     str_printf(&model, "model=%s", tiny);
