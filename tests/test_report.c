@@ -12,6 +12,7 @@
 #include "tools/report_data.h"
 #include "tools/report_figures.h"
 #include "tools/report_style.h"
+#include "tools/run_dir.h"
 
 static Arena arena;
 static Error error;
@@ -359,6 +360,20 @@ START_TEST(the_verb) {
 }
 END_TEST
 
+// Verdicts beside a stage's files do not change its golden hash: they are no work of the stage.
+START_TEST(verdicts_leave_the_hash) {
+    char before[65], after[65], other[65];
+    cli_file(&arena, folder, "replies.jsonl", "{\"index\":0,\"reply\":\"a\"}\n");
+    ck_ok(run_dir_hash(folder, &arena, before, &error), error);
+    cli_file(&arena, folder, "oracle.jsonl", "{\"line\":1,\"reply\":{\"score\":1}}\n");
+    ck_ok(run_dir_hash(folder, &arena, after, &error), error);
+    ck_assert_str_eq(before, after);
+    cli_file(&arena, folder, "samples.jsonl", "{}\n");
+    ck_ok(run_dir_hash(folder, &arena, other, &error), error);
+    ck_assert_str_ne(before, other);
+}
+END_TEST
+
 START_TEST(the_verb_refuses) {
     const char *a = matrix_small(&arena, folder, "a", 1), *out = path_join(&arena, folder, "r.html");
     CliResult r = cli_run(&arena, "report", "--out", out);
@@ -392,6 +407,7 @@ Suite *suite_report(void) {
     tcase_add_test(tc, where_rlaif_meets_rlcd);
     tcase_add_test(tc, csv_fields);
     tcase_add_test(tc, the_verb);
+    tcase_add_test(tc, verdicts_leave_the_hash);
     tcase_add_test(tc, the_verb_refuses);
     suite_add_tcase(suite, tc);
     return suite;

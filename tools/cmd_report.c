@@ -34,6 +34,14 @@ static int report_columns(void) {
     return size.ws_col < 80 ? 80 : size.ws_col > 140 ? 140 : size.ws_col;
 }
 
+Status stage_table(Tool *tool, const char *const *dirs, int n, Str *summary, Error *error) {
+    ResultsList list;
+    TRY(results_read(&list, &tool->run, dirs, n, 0, error));
+    str_append(summary, TEXT("\n"));
+    results_table(summary, &list, report_columns());
+    return OK;
+}
+
 Status stage_report(Tool *tool, const char *const *dirs, int n, const char *path, int pairs, int prompts, Str *summary, Error *error) {
     ResultsList list;
     const char *folder;

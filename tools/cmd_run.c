@@ -74,10 +74,13 @@ int cmd_run(int argc, const char *const *argv) {
     str_append(&summary, TEXT(""));
     Status status = tool_open_model(&tool, &error);
     const char *const *methods;
-    if (status == OK && args_list(&args, "run.methods", &methods) > 0)
+    if (status == OK && args_list(&args, "run.methods", &methods) > 0) {
+        const char *out = args_text(&args, "out");
         status = matrix_run(&tool, &args, &summary, &error);
-    else if (status == OK)
+        if (status == OK) status = stage_table(&tool, &out, 1, &summary, &error);
+    } else if (status == OK) {
         status = stages(&tool, &args, &summary, &missed, &error);
+    }
     tool.args = &args;
     console_clear();
     // What is finished is shown, also when a later stage failed or was stopped.

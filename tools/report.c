@@ -80,8 +80,7 @@ static void put_finding(Str *s, const Results *r) {
                 "<p>No oracle scored these replies, so this page shows what the preference models say, and the replies to be read.</p>\n"));
         return;
     }
-    str_printf(s, "<p>On %lld prompts that nobody trained on, an exact oracle scores every reply from 0 to 1: RLCD reaches ",
-               (long long)r->prompts);
+    str_printf(s, "<p>On %lld held-out prompts an exact oracle scores every reply from 0 to 1: RLCD reaches ", (long long)r->prompts);
     put_estimate(s, &rlcd->value[RESULT_ORACLE], 2);
     if (base) {
         str_append(s, TEXT(", the model it started from "));
@@ -242,7 +241,7 @@ static void put_figures(Page *page) {
                    "By the oracle, on the pairs that each method trains on. The dashed line is a coin.");
     ResultMeasure accuracy = is_measured(page->results, RESULT_ACCURACY) ? RESULT_ACCURACY : RESULT_OWN;
     figure_methods(page, "accuracy", "How well each preference model tells good from bad", accuracy, "pairs put in the right order", 0.5,
-                   accuracy == RESULT_ACCURACY ? "On held-out pairs that the oracle labelled. The dashed line is a coin."
+                   accuracy == RESULT_ACCURACY ? "On held-out pairs that the oracle (or people) labelled. The dashed line is a coin."
                                                : "On the method's own pairs: how far it learned its labels, right or wrong.");
     figure_judges(page);
     str_append(page->out, TEXT("</div>\n"));

@@ -102,6 +102,8 @@ void figure_methods(Page *page, const char *id, const char *title, ResultMeasure
     if (rows == 0) return;
     if (measure == RESULT_ORACLE) low = 0, high = 1;
     svg_widen(&low, &high, reference);
+    // Shares that are all alike still get an axis of some percents.
+    if (percent && high - low < 0.1) low -= 0.05, high += 0.05;
     SvgTicks ticks = svg_ticks(low, high, 5), none = svg_ticks(0, 1, 2);
     double names = name_width(r), height = 12 + 30.0 * rows;
 
@@ -158,7 +160,9 @@ static void small_figure(Page *page, const ResultMethod *m, int number, const Cu
     svg_area(&svg, 34, 272, 146, 230, &x, score);
     for (int i = 0; i < x.count; i++) {
         Str tick = str_make(page->arena);
-        html_number(&tick, x.tick[i], x.decimals);
+        // There are no parts of a step.
+        if (x.decimals && x.tick[i] != (double)(int64_t)x.tick[i]) continue;
+        html_number(&tick, x.tick[i], 0);
         svg_label(&svg, "tick", svg_x(&svg, x.tick[i]), 245, "middle", str_text(&tick));
     }
     svg_label(&svg, "axis", 153, 262, "middle", TEXT("PPO step"));
@@ -170,7 +174,7 @@ static void small_figure(Page *page, const ResultMethod *m, int number, const Cu
 
 void figure_steps(Page *page) {
     const Results *r = page->results;
-    double range[4] = {SVG_EMPTY_LOW, SVG_EMPTY_HIGH, SVG_EMPTY_LOW, SVG_EMPTY_HIGH};
+    double low = SVG_EMPTY_LOW, high = SVG_EMPTY_HIGH;
     Curve *curve = arena_alloc(page->arena, (size_t)r->methods * sizeof *curve);
     int runs = 0;
     for (int m = 0; m < r->methods; m++) {
@@ -178,13 +182,12 @@ void figure_steps(Page *page) {
         curve[m] = curve_of(r, &r->method[m], page->arena);
         runs += is_run(c);
         for (int i = 0; i < c->n; i++) {
-            svg_widen(&range[0], &range[1], c->oracle[i]);
             const double *scores[] = {c->score, c->score_low, c->score_high};
-            for (int k = 0; k < 3; k++) svg_widen(&range[2], &range[3], scores[k][i]);
+            for (int k = 0; k < 3; k++) svg_widen(&low, &high, scores[k][i]);
         }
     }
     if (runs == 0) return;
-    SvgTicks oracle = svg_ticks(range[0], range[1], 3), score = svg_ticks(range[2], range[3], 3);
+    SvgTicks oracle = svg_ticks(0, 1, 2), score = svg_ticks(low, high, 3);
     str_printf(
         page->out,
         "<h3>Over the steps of PPO: what is climbed, and what is meant</h3>\n<p class=\"note\">PPO sees the score of its own preference "

@@ -9,7 +9,7 @@ static const struct {
     [RESULT_ORACLE] = {"oracle", "the oracle's score of a reply to a held-out prompt, 0 to 1"},
     [RESULT_WINS] = {"wins", "share of prompts on which RLCD's reply scores higher with the oracle; a tie counts half"},
     [RESULT_LEAD] = {"lead", "RLCD's oracle score less the method's on the same prompt"},
-    [RESULT_ACCURACY] = {"accuracy", "preference accuracy on held-out pairs that the oracle labelled"},
+    [RESULT_ACCURACY] = {"accuracy", "preference accuracy on held-out pairs that the oracle (or people) labelled"},
     [RESULT_OWN] = {"own_accuracy", "preference accuracy on the method's own pairs"},
     [RESULT_LABEL] = {"label", "training pairs whose label takes the oracle's side; ties are left out"},
     [RESULT_KL] = {"kl", "KL to the base model in nats a reply"},

@@ -13,7 +13,7 @@ typedef enum {
     RESULT_ORACLE,     // the oracle's score, 0..1
     RESULT_WINS,       // share of prompts on which RLCD's reply scores higher with the oracle, a tie counts half
     RESULT_LEAD,       // RLCD's oracle score less the method's, on the same prompt
-    RESULT_ACCURACY,   // preference accuracy on pairs that the oracle labelled
+    RESULT_ACCURACY,   // preference accuracy on pairs that the oracle (or people) labelled
     RESULT_OWN,        // preference accuracy on the method's own pairs
     RESULT_LABEL,      // labels that take the oracle's side, ties left out
     RESULT_KL,         // nats a reply

@@ -454,6 +454,8 @@ static Status gather(Matrix *out, MatrixMethod *m, int samples, Arena *arena, Er
     TRY(read_card(out, arena, m->eval, error));
     TRY(read_share(&m->own, &m->own_held_out, out, m->preference, "preference", error));
     TRY(read_share(&m->accuracy, NULL, out, accuracy.data, "pairs", error));
+    // Without it, what eval measured on people's pairs (run.human).
+    if (m->accuracy.of == 0) TRY(read_share(&m->accuracy, NULL, out, m->eval, "pairs", error));
     // Context distillation takes the chosen side whatever the label.
     if (m->pairs && !text_equal(m->kind, TEXT("cd"))) TRY(read_pairs(&m->label, contrast ? out : NULL, samples, m->pairs, arena, error));
     if (m->eval) TRY(read_replies(m, arena, error));

@@ -57,7 +57,7 @@ typedef struct {
     MatrixShare label;          // pairs whose label takes the oracle's side, ties left out
     MatrixShare own;            // preference accuracy that the training run measured
     bool own_held_out;          // on pairs kept out of training
-    MatrixShare accuracy;       // preference accuracy on the oracle's pairs (METHOD/accuracy)
+    MatrixShare accuracy;       // preference accuracy on the oracle's pairs (METHOD/accuracy), else on people's (METHOD/eval)
     int steps;
     MatrixStep *step;  // ascending
 } MatrixMethod;

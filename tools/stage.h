@@ -84,8 +84,11 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *inputs, Str *su
 // A model from text, of the options of section pretrain.
 Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error);
 
-// The table of matrix folders, and the page `path` with this many pairs and prompts to read; the table is in `summary` also when the page
-// cannot be written.
+// The table of matrix folders (one a seed), as wide as the terminal.
+Status stage_table(Tool *tool, const char *const *dirs, int n, Str *summary, Error *error);
+
+// The same, and the page `path` with this many pairs and prompts to read; the table is in `summary` also when the page cannot be
+// written.
 Status stage_report(Tool *tool, const char *const *dirs, int n, const char *path, int pairs, int prompts, Str *summary, Error *error);
 
 // ---- verbs; each takes what follows its name on the command line and returns the exit code
