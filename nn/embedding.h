@@ -11,7 +11,7 @@ typedef struct {
     const int *head_rows;   // [B + 1] rows of the head, by sequence
     const int *token_rows;  // [B + 1] rows of the embedding
     const float *x;         // [head_rows[B], D] what the head saw
-    float *dz;              // [head_rows[B], V] gradient of its logits; NULL before the head's backward
+    float *dz;              // [head_rows[B], V] its logits, from its backward on their gradient; NULL: the head is not there
 } TiedHead;
 
 // y[N,D] = W[ids[n]]; W of any DType. ids must be in [0, V) (REQUIRE: readers check them).

@@ -45,7 +45,7 @@ typedef struct {
     size_t row, V;              // first row of the chunk
 } Chunk;
 
-// log(total) - (sum e_i (z_i - max)) / total; z becomes z - max.
+// log(total) - (sum e_i (z_i - max)) / total; z becomes z - max, from which all else comes with the same bits.
 static float row_entropy(float *z, float *e, float max, float total, size_t V) {
     kernels.exp_store_sum(e, z, max, V);
     for (size_t i = 0; i < V; i++) z[i] = z[i] - max;
@@ -82,9 +82,11 @@ void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, con
     ArenaMark mark = arena_mark(scratch);
     int rows = chunk_rows(N, V);
     Chunk c = {.logp = logp, .extra = extra, .target = target, .temperature = temperature, .V = (size_t)V};
-    c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
+    float *kept = extra && extra->tied ? extra->tied->dz : NULL;
+    if (kept == NULL) c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
     for (int n = 0; n < N; n += rows) {
         int here = N - n < rows ? N - n : rows;
+        if (kept) c.z = kept + (size_t)n * c.V;
         logits_forward(c.z, x + (size_t)n * (size_t)D, w, type, temperature, here, D, V);
         c.row = (size_t)n;
         spread((size_t)here, 8 * c.V, forward_rows, &c);
@@ -117,7 +119,7 @@ void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const
         int here = N - n < rows ? N - n : rows;
         const float *part = x + (size_t)n * (size_t)D;
         if (dz) c.z = dz + (size_t)n * c.V;
-        logits_forward(c.z, part, w, type, temperature, here, D, V);
+        else logits_forward(c.z, part, w, type, temperature, here, D, V);
         c.row = (size_t)n;
         spread((size_t)here, 16 * c.V, backward_rows, &c);
         if (dx) gemm_nn(GEMM_ADD, dx + (size_t)n * (size_t)D, (size_t)D, c.z, (size_t)V, w, type, here, D, V);
@@ -130,8 +132,7 @@ typedef struct {
     Tensor *y, *x, *w;
     const int32_t *target;
     float temperature;
-    TiedHead *tied;
-    Arena *arena;
+    const TiedHead *tied;  // dz holds the logits until backward
 } LogprobContext;
 
 static void backward(void *context) {
@@ -139,10 +140,8 @@ static void backward(void *context) {
     int N = tensor_rows(c->x), V = c->w->dim[0];
     float *dw = c->w->grad, *dz = NULL;
     // The embedding's backward adds dz^T x at its turn.
-    if (c->tied && dw) {
-        REQUIRE(c->tied->head_rows[c->tied->B] == N, "logprob: %d rows, the tied head has %d", N, c->tied->head_rows[c->tied->B]);
-        c->tied->x = tensor_f32(c->x);
-        c->tied->dz = dz = arena_alloc(c->arena, (size_t)N * (size_t)V * sizeof *dz);
+    if (c->tied) {
+        dz = c->tied->dz;
         dw = NULL;
     }
     logprob_backward(c->x->grad, dw, dz, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature, N,
@@ -155,10 +154,16 @@ Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float t
     REQUIRE(w->grad == NULL || w->type == DTYPE_F32, "logprob: a trained head must be f32, found %s", dtype_info(w->type)->name);
     REQUIRE(temperature > 0, "logprob: temperature %g", (double)temperature);
     Tensor *y = tensor_new_1d(x->arena, tape_wants(tape, x, w), N);
+    TiedHead *tied = extra && y->grad && w->grad ? extra->tied : NULL;
+    if (tied) {
+        REQUIRE(tied->head_rows[tied->B] == N, "logprob: %d rows, the tied head has %d", N, tied->head_rows[tied->B]);
+        tied->x = tensor_f32(x);
+        tied->dz = arena_alloc(tape->arena, (size_t)N * (size_t)V * sizeof *tied->dz);
+    }
     logprob_forward(tensor_f32(y), extra, tensor_f32(x), w->data, w->type, target, temperature, N, D, V);
     if (y->grad) {
         LogprobContext *c = arena_alloc(tape->arena, sizeof *c);
-        *c = (LogprobContext){y, x, w, target, temperature, extra ? extra->tied : NULL, tape->arena};
+        *c = (LogprobContext){y, x, w, target, temperature, tied};
         tape_record(tape, backward, c);
     }
     return y;

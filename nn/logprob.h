@@ -13,7 +13,7 @@ typedef struct {
     float *entropy;   // [N] -sum p log p = log(total) - (sum e_i * (z_i - max)) / total, both sums A1
     float *max;       // [N]
     float *total;     // [N] sum of exp(z - max)
-    TiedHead *tied;   // the op only: dW waits for the embedding's backward
+    TiedHead *tied;   // dW waits for the embedding's backward; its dz (NULL: none) keeps the logits
 } LogprobExtra;
 
 // Logits of N rows, divided by the temperature: z[N,V] (the sampler's view; the same bits as inside logprob).
@@ -25,8 +25,8 @@ float logprob_row(const float *z, int V, int32_t target, float *max, float *tota
 // logp[N] of target[N]. Temperature > 0.
 void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,
                      float temperature, int N, int D, int V);
-// dx += and dw continues; dw NULL for a frozen head. Rows with dlogp == 0 take part like all others. dz[N,V] (may be NULL) keeps
-// the logits' gradient.
+// dx += and dw continues; dw NULL for a frozen head. Rows with dlogp == 0 take part like all others. dz[N,V] (may be NULL):
+// the logits, which are computed again without it; it becomes their gradient.
 void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
                       float temperature, int N, int D, int V);
 // The op: [N] values. `target` and what `extra` points to must stay valid until backward.

@@ -116,8 +116,7 @@ static void pack_along(float *panels, const Product *p, int column, int n, int k
 
 // C = C + the finished product of one tile.
 static void add_tile(float *c, size_t ldc, const float *x, size_t ldx, int mr, int nr) {
-    for (int i = 0; i < mr; i++)
-        for (int j = 0; j < nr; j++) c[(size_t)i * ldc + (size_t)j] += x[(size_t)i * ldx + (size_t)j];
+    for (int i = 0; i < mr; i++) kernels.add(c + (size_t)i * ldc, c + (size_t)i * ldc, x + (size_t)i * ldx, (size_t)nr);
 }
 
 // One tile of one block of depth: starts, continues or ends its chains. row and column count inside the piece.
