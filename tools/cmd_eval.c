@@ -162,7 +162,7 @@ static void show_samples(Eval *e, const EvaluateResult *base, const EvaluateResu
 }
 
 // How both forms sample, and the head of their table.
-static Status begin_replies(Eval *e, GenerateConfig *generate, Error *error) {
+static void begin_replies(Eval *e, GenerateConfig *generate) {
     const Args *args = e->tool->args;
     *generate = (GenerateConfig){
         .sampler = sampler_default(), .stops = e->task.stop, .n_stops = e->task.stops, .slots = (int)args_int(args, "eval.batch")};
@@ -172,14 +172,13 @@ static Status begin_replies(Eval *e, GenerateConfig *generate, Error *error) {
     generate->capacity = (int)args_int(args, "eval.max_prompt") + generate->max_new;
     str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate->max_new);
     str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3\n"));
-    return llama_prepare(&e->tool->base.llama, &e->tool->model, generate->capacity + 1, error);
 }
 
 static Status one_model(Eval *e, const Role *tuned_role, const char *policy, Error *error) {
     GenerateConfig generate;
     EvaluateResult result;
     Role base_role = role_base(&e->tool->base);
-    TRY(begin_replies(e, &generate, error));
+    begin_replies(e, &generate);
     e->session->progress("eval", e->pairs != NULL, e->parts, "");
     TRY(evaluate_replies(&result, tuned_role ? tuned_role : &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate,
                          args_flag(e->tool->args, "eval.cut_unfinished"), e->session, error));
@@ -194,7 +193,7 @@ static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Erro
     bool cut = args_flag(args, "eval.cut_unfinished");
     EvaluateResult base, tuned;
     Role base_role = role_base(&e->tool->base);
-    TRY(begin_replies(e, &generate, error));
+    begin_replies(e, &generate);
     e->session->progress("eval", e->pairs != NULL, e->parts, "");
     TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
     e->session->progress("eval", (e->pairs != NULL) + 1, e->parts, "");
@@ -232,6 +231,14 @@ static Status check_stored(Tool *tool, const char *dir, bool *missed, Error *err
     return OK;
 }
 
+// Angles for the longest sequence, before roles are loaded: one that trained all weights takes the table over.
+static Status prepare_positions(Tool *tool, const EvalInputs *in, Error *error) {
+    const Args *args = tool->args;
+    int pairs = in->n_pairs ? (int)args_int(args, "eval.max_tokens") : 0;
+    int replies = in->prompts ? (int)args_int(args, "eval.max_prompt") + (int)args_int(args, "eval.max_new") + 1 : 0;
+    return llama_prepare(&tool->base.llama, &tool->model, pairs > replies ? pairs : replies, error);
+}
+
 Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summary, bool *missed, Error *error) {
     const Args *args = tool->args;
     RunDir run;
@@ -250,10 +257,10 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     for (int i = 0; i < in->n_pairs; i++) TRY_DONE(run_dir_input(&run, "pairs", in->pairs[i], error));
     if (in->prompts) TRY_DONE(run_dir_input(&run, "prompts", in->prompts, error));
     Session session = tool_session(tool, &metrics, dir, run.recipe_hash);
+    TRY_DONE(prepare_positions(tool, in, error));
     if (in->preference) TRY_DONE(roles_load(&preference, tool, &run, "preference", "preference", in->preference, &session, error));
     if (in->adapter) TRY_DONE(roles_load(&tuned, tool, &run, "adapter", "policy", in->adapter, &session, error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
-    TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, (int)args_int(args, "eval.max_tokens"), error));
 
     if (finished) {
         TRY_DONE(run_dir_show(&run, summary, error));

@@ -56,6 +56,7 @@ typedef struct {
     const char *out;
     bool any;              // a stage was looked at: from then on --resume must is satisfied
     bool contrast, plain;  // these pairs are there
+    const char *heading;   // stands above the next table; NULL: it was written
 } MatrixRun;
 
 // OUT/a or OUT/a/b.
@@ -66,6 +67,21 @@ static const char *folder_of(const MatrixRun *m, const char *a, const char *b) {
 
 static const char *pairs_of(const MatrixRun *m, const char *a, const char *b) {
     return path_join(&m->tool->text, folder_of(m, a, b), "pairs.jsonl");
+}
+
+// Stages from here on belong to a method, or to pairs that are shared.
+static void begin_heading(MatrixRun *m, const char *name) {
+    m->heading = name;
+    console_context(name);
+}
+
+// The table of a finished stage, under its heading if it is the first.
+static Status end_stage(MatrixRun *m, const Str *table, Status status) {
+    if (status != OK) return status;
+    if (m->heading) str_printf(m->summary, "\n%s\n", m->heading);
+    m->heading = NULL;
+    str_append(m->summary, str_text(table));
+    return OK;
 }
 
 // The options of a stage, one of them (or none: NULL) set by the matrix; they stay valid until the next stage begins.
@@ -80,37 +96,45 @@ static Status begin_stage(MatrixRun *m, Args *part, const Verb *verb, const char
 // Pairs that several methods share, once: from p+ and p-, or two replies to p.
 static Status simulate(MatrixRun *m, bool plain, Error *error) {
     Args part;
-    const char *name = plain ? "plain" : "contrast";
+    Str table = str_make(&m->tool->text);
     bool *there = plain ? &m->plain : &m->contrast;
     if (*there) return OK;
+    begin_heading(m, plain ? "plain" : "contrast");
     TRY(begin_stage(m, &part, &VERB_SIMULATE, "simulate.method", plain ? "rlaif" : "rlcd", error));
-    str_printf(m->summary, "\n%s\n", name);
-    console_context(name);
-    TRY(stage_simulate(m->tool, folder_of(m, name, NULL), m->summary, error));
+    TRY(end_stage(m, &table, stage_simulate(m->tool, folder_of(m, m->heading, NULL), &table, error)));
     *there = true;
     return OK;
 }
 
+static Status label(MatrixRun *m, const Method *method, const char *pairs, Error *error) {
+    Args part;
+    Str table = str_make(&m->tool->text);
+    TRY(begin_stage(m, &part, &VERB_LABEL, method->voice ? "label.voice" : NULL, method->voice, error));
+    return end_stage(m, &table, stage_label(m->tool, folder_of(m, method->name, "label"), pairs, &table, error));
+}
+
 static Status preference(MatrixRun *m, const Method *method, const char *pairs, const char *plain, Error *error) {
     Args part;
+    Str table = str_make(&m->tool->text);
     TRY(begin_stage(m, &part, &VERB_PREFERENCE, NULL, NULL, error));
-    return stage_preference(m->tool, folder_of(m, method->name, "preference"), &pairs, 1, plain, m->summary, error);
+    return end_stage(m, &table, stage_preference(m->tool, folder_of(m, method->name, "preference"), &pairs, 1, plain, &table, error));
 }
 
 static Status policy(MatrixRun *m, const Method *method, const char *pairs, Error *error) {
     Args part;
+    Str table = str_make(&m->tool->text);
     const char *folder = folder_of(m, method->name, "policy");
     switch (method->kind) {
         case METHOD_BASE: return OK;
         case METHOD_CD:
             TRY(begin_stage(m, &part, &VERB_SFT, NULL, NULL, error));
-            return stage_sft(m->tool, folder, &pairs, 1, m->summary, error);
+            return end_stage(m, &table, stage_sft(m->tool, folder, &pairs, 1, &table, error));
         case METHOD_DPO:
             TRY(begin_stage(m, &part, &VERB_DPO, NULL, NULL, error));
-            return stage_dpo(m->tool, folder, &pairs, 1, m->summary, error);
+            return end_stage(m, &table, stage_dpo(m->tool, folder, &pairs, 1, &table, error));
         default:
             TRY(begin_stage(m, &part, &VERB_PPO, NULL, NULL, error));
-            return stage_ppo(m->tool, folder, folder_of(m, method->name, "preference"), m->summary, error);
+            return end_stage(m, &table, stage_ppo(m->tool, folder, folder_of(m, method->name, "preference"), &table, error));
     }
 }
 
@@ -120,6 +144,7 @@ static bool has_preference(const Method *method) {
 
 static Status eval(MatrixRun *m, const Method *method, Error *error) {
     Args part;
+    Str table = str_make(&m->tool->text);
     bool missed;
     TRY(begin_stage(m, &part, &VERB_EVAL, "eval.policy", method->name, error));
     EvalInputs in = {.prompts = args_text(m->all, "eval.prompts")};
@@ -129,7 +154,7 @@ static Status eval(MatrixRun *m, const Method *method, Error *error) {
         in.preference = folder_of(m, method->name, "preference");
         in.n_pairs = args_list(m->all, "run.human", &in.pairs);
     }
-    return stage_eval(m->tool, folder_of(m, method->name, "eval"), &in, m->summary, &missed, error);
+    return end_stage(m, &table, stage_eval(m->tool, folder_of(m, method->name, "eval"), &in, &table, &missed, error));
 }
 
 // Whether the method's pairs are two replies to p.
@@ -139,7 +164,6 @@ static bool is_labelled(const Method *method) { return method->kind == METHOD_RL
 // All stages of one method, the shared ones first.
 static Status run_method(MatrixRun *m, const Method *method, Error *error) {
     const char *pairs = NULL, *plain = NULL;
-    Args part;
     // Pairs, with the scale's when the preference model wants plain replies.
     if (method->kind != METHOD_BASE) {
         TRY(simulate(m, from_plain(method), error));
@@ -151,11 +175,9 @@ static Status run_method(MatrixRun *m, const Method *method, Error *error) {
         if (plain == NULL) plain = pairs_of(m, "plain", NULL);
     }
 
-    str_printf(m->summary, "\n%s\n", method->name);
-    console_context(method->name);
+    begin_heading(m, method->name);
     if (is_labelled(method)) {
-        TRY(begin_stage(m, &part, &VERB_LABEL, method->voice ? "label.voice" : NULL, method->voice, error));
-        TRY(stage_label(m->tool, folder_of(m, method->name, "label"), pairs, m->summary, error));
+        TRY(label(m, method, pairs, error));
         pairs = pairs_of(m, method->name, "label");
     }
     if (has_preference(method)) TRY(preference(m, method, pairs, plain, error));

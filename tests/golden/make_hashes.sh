@@ -2,7 +2,7 @@
 # Prints tests/golden/hashes.txt as the given program makes it: sh tests/golden/make_hashes.sh [PROGRAM] > tests/golden/hashes.txt
 #
 # Lines are "SHA-256  SET/STAGE" (numerics.md, F3): SET tiny_chat is tests/golden/tiny.yaml, tiny_chat_all the same with all
-# weights trained. They change only with a decision that changes bits, which docs/decisions.md then tells.
+# weights trained, tiny_matrix tests/golden/tiny_matrix.yaml. They change only with a decision that changes bits, which docs/decisions.md then tells.
 set -eu
 program=${1:-build/rlcd}
 place=$(mktemp -d "${TMPDIR:-/tmp}/rlcd-hashes-XXXXXX")
@@ -15,6 +15,10 @@ for set in tiny_chat tiny_chat_all; do
     for stage in simulate preference ppo eval; do
         printf '%s  %s/%s\n' "$(sed 's/.*"sha256":"\([0-9a-f]*\)","wall_s".*/\1/' "$place/$set/$stage/run.json")" "$set" "$stage"
     done
+done
+"$program" run tests/golden/tiny_matrix.yaml --quiet "out=$place/tiny_matrix" >"$place/table"
+(cd "$place" && find tiny_matrix -name run.json | LC_ALL=C sort) | while read -r card; do
+    printf '%s  %s\n' "$(sed 's/.*"sha256":"\([0-9a-f]*\)","wall_s".*/\1/' "$place/$card")" "${card%/run.json}"
 done
 "$program" generate --model tests/golden/tiny_chat --prompts tests/golden/tiny_hh.jsonl --n 2 --max-new 24 --seed 7 --top-k 100 \
     --top-p 0.95 --stop '\n\nHuman:' --quiet >"$place/replies"
