@@ -29,7 +29,7 @@ static const char *behind(const char *text, const char *part) {
     return at + strlen(part);
 }
 
-static const char *const VERBS[] = {"run", "simulate", "preference", "ppo", "eval", "generate", "trace", "tokenizer",
+static const char *const VERBS[] = {"run", "simulate", "label", "preference", "sft", "dpo", "ppo", "eval", "generate", "trace", "tokenizer",
                                     "inspect", "bench", "world", "report"};
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 

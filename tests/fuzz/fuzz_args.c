@@ -1,9 +1,10 @@
 // Any bytes as a config file and as command-line arguments (one a line): a verdict, never a signal; what is accepted is written as
-// YAML that is accepted again and means the same.
+// YAML that is accepted again and means the same. Each argument is tried as a method's name too.
 #include <string.h>
 
 #include "tensor/base/yaml.h"
 #include "tools/args.h"
+#include "tools/matrix.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -68,5 +69,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         text = (Text){text.data + used, text.size - used};
     }
     try_arguments(&arena, argv, argc);
+    // A method's name that is accepted can be a folder's: no path, and its voice is its end.
+    for (int i = 0; i < argc; i++) {
+        Method method;
+        if (matrix_method(&method, argv[i], &error) != OK) continue;
+        REQUIRE(argv[i][0] != 0 && strpbrk(argv[i], "/. ") == NULL, "fuzz_args: method '%s'", argv[i]);
+        REQUIRE(method.voice == NULL || (method.voice[0] != 0 && text_ends(text_of(argv[i]), text_of(method.voice))), "fuzz_args: '%s'",
+                argv[i]);
+    }
     return 0;
 }
