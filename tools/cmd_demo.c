@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tensor/base/file.h"
+#include "tensor/base/sha256.h"
 #include "tools/console.h"
 #include "tools/matrix.h"
 #include "tools/options.h"
@@ -156,6 +157,45 @@ static Status run_seed(Demo *d, const char *task_name, int64_t seed, Error *erro
     return OK;
 }
 
+// ---- one number for everything
+
+// Adds a stage's golden hash, where there is the stage.
+static Status add_stage(Demo *d, Sha256 *hash, const char *folder, const char *name, Error *error) {
+    Arena *arena = &d->tool->text;
+    const char *place = path_join(arena, folder, name);
+    const Json *card, *made;
+    if (!file_is_directory(place)) return OK;
+    TRY(run_dir_card(&card, arena, place, error));
+    made = json_get(card, "sha256");
+    if (made == NULL || made->type != JSON_STRING)
+        return error_set(error, ERR_DATA, "%s/run.json: expected the hash of the run, found none", place);
+    sha256_feed(hash, made->string.data, made->string.size);
+    return OK;
+}
+
+// SHA-256 over the golden hashes of all stages of all seeds, in the order in which they ran: the same on any machine.
+static Status final_hash(Demo *d, Str *summary, Error *error) {
+    static const char *const SHARED[] = {"contrast", "plain", "held_out"}, *const STAGES[] = {"label", "preference", "policy", "eval",
+                                                                                              "accuracy"};
+    const char *const *methods;
+    int n = args_list(d->all, "run.methods", &methods);
+    Sha256 hash;
+    uint8_t digest[32];
+    char hex[65];
+    sha256_begin(&hash);
+    for (int i = 0; i < d->dirs; i++) {
+        for (size_t k = 0; k < sizeof SHARED / sizeof *SHARED; k++) TRY(add_stage(d, &hash, d->dir[i], SHARED[k], error));
+        for (int m = 0; m < n; m++) {
+            const char *method = path_join(&d->tool->text, d->dir[i], methods[m]);
+            for (size_t k = 0; k < sizeof STAGES / sizeof *STAGES; k++) TRY(add_stage(d, &hash, method, STAGES[k], error));
+        }
+    }
+    sha256_end(&hash, digest);
+    sha256_hex(digest, hex);
+    str_printf(summary, "hash           %s\n", hex);
+    return OK;
+}
+
 // ---- the calculation over delta and leak
 
 static Status predict_knob(Demo *d, Str *table, Str *rows, const WorldTask *task, const char *knob, const double *value, int n) {
@@ -232,6 +272,7 @@ static Status demo(Demo *d, Str *summary, Error *error) {
     for (int64_t seed = first; seed < first + seeds; seed++)
         for (int i = 0; i < n; i++) TRY(run_seed(d, tasks[i], seed, error));
     TRY(stage_report(tool, d->dir, d->dirs, path_join(&tool->text, d->out, "report.html"), 6, 8, summary, error));
+    TRY(final_hash(d, summary, error));
     return full ? predict(d, summary, tasks, n, error) : OK;
 }
 

@@ -1,0 +1,126 @@
+// rlcd demo from the command line: a shortened one whose final hash is in the repository, the same bits in any way of running it,
+// and the bad inputs of its issue.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tensor/base/file.h"
+#include "tests/cli.h"
+
+Suite *suite_cli_demo(void);
+
+static Arena arena;
+static Error error;
+static const char *dir;
+
+static void setup(void) {
+    arena = arena_make("test_cli_demo", 0);
+    dir = temporary_make(&arena);
+}
+static void teardown(void) {
+    temporary_remove(dir);
+    arena_free(&arena);
+}
+
+// The shortened demo: all kinds of methods, two steps of PPO.
+#define SHORT                                                                                                                         \
+    "demo.prompts=16", "demo.held_out=12", "ppo.steps=2", "ppo.rollouts=8", "ppo.minibatch=4", "ppo.samples=8", "preference.batch=8", \
+        "sft.batch=8", "dpo.batch=8", "preference.plain_limit=8", "run.methods=[base, cd, rlcd, rlaif-novice, rescore-senior, dpo]"
+
+// The hash that a run printed.
+static Text printed_hash(const CliResult *result) {
+    ptrdiff_t at = text_find(result->out, TEXT("\nhash           "));
+    ck_assert_msg(at >= 0 && result->out.size >= (size_t)at + 80, "no hash in: %.*s", (int)result->out.size, result->out.data);
+    return (Text){result->out.data + at + 16, 64};
+}
+
+static void check_hash(const CliResult *result, const char *how) {
+    Text found = printed_hash(result), expected = text_of(cli_golden(&arena, "demo/short"));
+    ck_assert_msg(text_equal(found, expected), "%s: %.*s, expected %.*s", how, (int)found.size, found.data, (int)expected.size,
+                  expected.data);
+}
+
+START_TEST(demo_short) {
+    const char *out = cli_format(&arena, "out=%s/demo", dir), *place = cli_format(&arena, "%s/demo", dir);
+    CliResult first = cli_ok(&arena, "demo", "--quiet", out, SHORT);
+    check_hash(&first, "as it comes");
+    static const char *const ROWS[] = {"\nbase ", "\ncd ", "\nrlcd ", "\nrlaif-novice ", "\nrescore-senior ", "\ndpo "};
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        ck_assert_msg(text_find(first.out, text_of(ROWS[i])) >= 0, "no row %s", ROWS[i]);
+    static const char *const FILES[] = {"report.html",
+                                        "harmless/seed-1/results.json",
+                                        "harmless/seed-1/contrast/oracle.jsonl",
+                                        "harmless/seed-1/rlaif-novice/label/oracle.jsonl",
+                                        "harmless/seed-1/rlcd/policy/oracle.jsonl",
+                                        "harmless/seed-1/rlcd/accuracy/run.json",
+                                        "harmless/seed-1/base/eval/oracle.jsonl"};
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
+        ck_assert_msg(file_exists(path_join(&arena, place, FILES[i])), "no %s", FILES[i]);
+    // Once more: everything is there, nothing changes, the same table is shown.
+    Text before = cli_tree(&arena, place);
+    CliResult again = cli_ok(&arena, "demo", "--quiet", out, SHORT);
+    ck_assert(text_equal(again.out, first.out));
+    ck_assert(text_equal(cli_tree(&arena, place), before));
+}
+END_TEST
+
+START_TEST(demo_bits) {
+    CliResult one = cli_ok(&arena, "demo", "--quiet", "--threads", "1", "--kernels", "scalar", cli_format(&arena, "out=%s/one", dir), SHORT,
+                           "rows=60", "simulate.batch=3", "ppo.batch=5", "eval.batch=2");
+    check_hash(&one, "one thread, plain C, other batches");
+}
+END_TEST
+
+// A copy of what is installed, in which a file can be damaged.
+static const char *installed_copy(void) {
+    const char *command = cli_format(&arena,
+                                     "mkdir -p %s/bin %s/share/rlcd/models && cp \"${RLCD_BINARY:-build/rlcd}\" %s/bin/rlcd && "
+                                     "cp -R rlcd/tasks %s/share/rlcd/ && cp -R models/tiny %s/share/rlcd/models/",
+                                     dir, dir, dir, dir, dir);
+    ck_assert_int_eq(system(command), 0);
+    return cli_format(&arena, "%s/share/rlcd/models/tiny", dir);
+}
+
+START_TEST(demo_bad) {
+    CliResult r = cli_run(&arena, "demo", "--task", "harmles", cli_format(&arena, "out=%s/x", dir));
+    cli_check_refusal(&r, 2, "did you mean harmless?");
+    r = cli_run(&arena, "demo", "--seeds", "0", cli_format(&arena, "out=%s/x", dir));
+    cli_check_refusal(&r, 2, "seeds");
+    r = cli_run(&arena, "demo", "demo.held_out=1", cli_format(&arena, "out=%s/x", dir));
+    cli_check_refusal(&r, 2, "held_out");
+    r = cli_run(&arena, "demo", "run.methods=[base, rlcdd]", cli_format(&arena, "out=%s/x", dir), "demo.prompts=8", "demo.held_out=8");
+    cli_check_refusal(&r, 2, "rlcdd");
+}
+END_TEST
+
+// One byte of the weights: named before anything runs.
+START_TEST(demo_damaged_base) {
+    if (getenv("RLCD_QEMU")) return;  // a copy of the program cannot be started there
+    const char *tiny = installed_copy(), *weights = path_join(&arena, tiny, "model.safetensors");
+    Text bytes;
+    ck_ok(file_read(&bytes, &arena, weights, (size_t)64 << 20, &error), error);
+    ((char *)bytes.data)[bytes.size / 2] ^= 1;
+    ck_ok(file_write(weights, bytes.data, bytes.size, &error), error);
+    const char *command = cli_format(&arena, "%s/bin/rlcd demo out=%s/x >%s/out 2>%s/err", dir, dir, dir, dir);
+    int status = system(command);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    Text said;
+    ck_ok(file_read(&said, &arena, cli_format(&arena, "%s/err", dir), 4096, &error), error);
+    ck_assert_msg(text_find(said, TEXT("model.safetensors: damaged")) >= 0, "%.*s", (int)said.size, said.data);
+    ck_assert(!file_is_directory(cli_format(&arena, "%s/x", dir)));
+}
+END_TEST
+
+Suite *suite_cli_demo(void) {
+    Suite *suite = suite_create("cli_demo");
+    TCase *tc = tcase_create("demo");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, demo_short);
+    tcase_add_test(tc, demo_bits);
+    tcase_add_test(tc, demo_bad);
+    tcase_add_test(tc, demo_damaged_base);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
