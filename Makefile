@@ -1,6 +1,7 @@
 # rlcd: one binary from C11, libc and pthreads. No configure step.
 #
-#   make            build build/rlcd                  make deps     install Check, the library of the tests, if it is missing
+#   make            build build/rlcd                  make demo     build it and run the embedded demo (two minutes)
+#   make deps       install Check, the library of the tests, if it is missing
 #   make test       unit and command-line tests       make check    the same under ASan and UBSan
 #   make unit       unit tests alone                  make house    the rules of the house that a script can check
 #   make fuzz       libFuzzer targets (needs clang)   make install  PREFIX=/usr/local DESTDIR=
@@ -121,6 +122,10 @@ ifneq (,$(filter deps,$(MAKECMDGOALS)))
 $(TEST_OBJ): | deps
 endif
 
+# The main job on the embedded small world.
+demo: $(RLCD)
+	$(RLCD) demo
+
 install: $(RLCD)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rlcd
 	install -m 755 $(RLCD) $(DESTDIR)$(PREFIX)/bin/rlcd
@@ -153,4 +158,4 @@ help:
 -include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(O)/tools/main.d $(FUZZ:=.d)
 
 FORCE:
-.PHONY: test unit check house deps install base clean fuzz help FORCE
+.PHONY: demo test unit check house deps install base clean fuzz help FORCE
