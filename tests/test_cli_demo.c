@@ -23,10 +23,10 @@ static void teardown(void) {
     arena_free(&arena);
 }
 
-// The shortened demo: all kinds of methods, two steps of PPO.
-#define SHORT                                                                                                                         \
-    "demo.prompts=16", "demo.held_out=12", "ppo.steps=2", "ppo.rollouts=8", "ppo.minibatch=4", "ppo.samples=8", "preference.batch=8", \
-        "sft.batch=8", "dpo.batch=8", "preference.plain_limit=8", "run.methods=[base, cd, rlcd, rlaif-novice, rescore-senior, dpo]"
+// The shortened demo (tests/cross/demo.sh runs it too): one step of PPO, a judged method, DPO.
+#define SHORT                                                                                                                       \
+    "demo.prompts=8", "demo.held_out=8", "ppo.steps=1", "ppo.rollouts=4", "ppo.minibatch=2", "ppo.samples=4", "preference.batch=4", \
+        "dpo.batch=4", "preference.plain_limit=4", "run.methods=[base, rlcd, rlaif-novice, dpo]"
 
 // The hash that a run printed.
 static Text printed_hash(const CliResult *result) {
@@ -45,7 +45,7 @@ START_TEST(demo_short) {
     const char *out = cli_format(&arena, "out=%s/demo", dir), *place = cli_format(&arena, "%s/demo", dir);
     CliResult first = cli_ok(&arena, "demo", "--quiet", out, SHORT);
     check_hash(&first, "as it comes");
-    static const char *const ROWS[] = {"\nbase ", "\ncd ", "\nrlcd ", "\nrlaif-novice ", "\nrescore-senior ", "\ndpo "};
+    static const char *const ROWS[] = {"\nbase ", "\nrlcd ", "\nrlaif-novice ", "\ndpo "};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
         ck_assert_msg(text_find(first.out, text_of(ROWS[i])) >= 0, "no row %s", ROWS[i]);
     static const char *const FILES[] = {"report.html",
@@ -66,9 +66,9 @@ START_TEST(demo_short) {
 END_TEST
 
 START_TEST(demo_bits) {
-    CliResult one = cli_ok(&arena, "demo", "--quiet", "--threads", "1", "--kernels", "scalar", cli_format(&arena, "out=%s/one", dir), SHORT,
-                           "rows=60", "simulate.batch=3", "ppo.batch=5", "eval.batch=2");
-    check_hash(&one, "one thread, plain C, other batches");
+    CliResult one = cli_ok(&arena, "demo", "--quiet", "--threads", "1", cli_format(&arena, "out=%s/one", dir), SHORT, "rows=60",
+                           "simulate.batch=3", "ppo.batch=5", "eval.batch=2");
+    check_hash(&one, "one thread, other batches");
 }
 END_TEST
 

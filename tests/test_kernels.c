@@ -62,8 +62,6 @@ static void run_add_scaled(const Kernels *k, Case *t) { k->add_scaled(t->out[0],
 static void run_add_product(const Kernels *k, Case *t) { k->add_product(t->out[0], t->in[0], t->in[1], t->n); }
 static void run_add_in_place(const Kernels *k, Case *t) { k->add(t->out[0], t->out[0], t->in[1], t->n); }
 static void run_exp(const Kernels *k, Case *t) { k->exp(t->out[0], t->in[0], t->n); }
-static void run_log(const Kernels *k, Case *t) { k->log(t->out[0], t->in[0], t->n); }
-static void run_tanh(const Kernels *k, Case *t) { k->tanh(t->out[0], t->in[0], t->n); }
 static void run_sum(const Kernels *k, Case *t) { t->out[0][0] = k->sum(t->in[0], t->n); }
 static void run_dot_lanes(const Kernels *k, Case *t) { t->out[0][0] = k->dot_lanes(t->in[0], t->in[1], t->n); }
 static void run_max(const Kernels *k, Case *t) { t->out[0][0] = k->max(t->in[0], t->n); }
@@ -101,7 +99,7 @@ static const struct {
     Run run;
 } RUNS[] = {{"add", run_add}, {"sub", run_sub}, {"mul", run_mul}, {"scale", run_scale}, {"divide", run_divide}, {"axpy", run_axpy},
             {"add_scaled", run_add_scaled}, {"add_product", run_add_product}, {"add in place", run_add_in_place}, {"exp", run_exp},
-            {"log", run_log}, {"tanh", run_tanh}, {"sum", run_sum}, {"dot_lanes", run_dot_lanes}, {"max", run_max},
+            {"sum", run_sum}, {"dot_lanes", run_dot_lanes}, {"max", run_max},
             {"exp_sum", run_exp_sum}, {"exp_store_sum", run_exp_store_sum}, {"rmsnorm_row", run_rmsnorm_row},
             {"rmsnorm_dot", run_rmsnorm_dot}, {"rmsnorm_dx", run_rmsnorm_dx}, {"rmsnorm_dw", run_rmsnorm_dw},
             {"swiglu_row", run_swiglu_row}, {"swiglu_grad_row", run_swiglu_grad_row}, {"rope_row", run_rope_row},

@@ -133,9 +133,6 @@ START_TEST(starts_again_and_refuses_nonsense) {
         for (int k = 0; k < 100; k++) ck_assert_int_eq(atomic_load(&work.times[k]), 1);
         pool_stop();
     }
-    ck_assert_int_eq(pool_ranges(0, 16), 0);
-    ck_assert_int_eq(pool_ranges(16, 16), 1);
-    ck_assert_int_eq(pool_ranges(17, 16), 2);
 }
 END_TEST
 

@@ -24,10 +24,6 @@ int pool_threads(void);
 // whoever is free. A call from inside a task runs its loop in that thread alone.
 void pool_run(int n, PoolTask task, void *context);
 
-// Runs task over the ranges [i * grain, min(n, (i + 1) * grain)): `task` gets the range's first index divided by grain.
-// The number of ranges depends on n and grain alone.
-static inline int pool_ranges(int n, int grain) { return (n + grain - 1) / grain; }
-
 // The scratch arena of a thread; what a task takes there it releases before it returns.
 Arena *pool_scratch(int thread);
 

@@ -14,6 +14,13 @@ static const uint32_t ROUND[64] = {
 static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
 // One 64-byte block into the state (FIPS 180-4, 6.2.2).
+static inline void round_of(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f, uint32_t g, uint32_t *h, uint32_t k) {
+    uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25), s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    uint32_t t1 = *h + s1 + ((e & f) ^ (~e & g)) + k;
+    *d += t1;
+    *h = t1 + s0 + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void compress(uint32_t state[8], const uint8_t block[64]) {
     uint32_t w[64];
     for (int i = 0; i < 16; i++)
@@ -23,18 +30,19 @@ static void compress(uint32_t state[8], const uint8_t block[64]) {
         uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    uint32_t v[8];
-    memcpy(v, state, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + s1 + choose + ROUND[i] + w[i];
-        uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+    // Instead of moving eight words after each round, the next one takes them one place further.
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
+    for (int i = 0; i < 64; i += 8) {
+        round_of(a, b, c, &d, e, f, g, &h, ROUND[i] + w[i]);
+        round_of(h, a, b, &c, d, e, f, &g, ROUND[i + 1] + w[i + 1]);
+        round_of(g, h, a, &b, c, d, e, &f, ROUND[i + 2] + w[i + 2]);
+        round_of(f, g, h, &a, b, c, d, &e, ROUND[i + 3] + w[i + 3]);
+        round_of(e, f, g, &h, a, b, c, &d, ROUND[i + 4] + w[i + 4]);
+        round_of(d, e, f, &g, h, a, b, &c, ROUND[i + 5] + w[i + 5]);
+        round_of(c, d, e, &f, g, h, a, &b, ROUND[i + 6] + w[i + 6]);
+        round_of(b, c, d, &e, f, g, h, &a, ROUND[i + 7] + w[i + 7]);
     }
+    uint32_t v[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++) state[i] += v[i];
 }
 

@@ -45,8 +45,6 @@ typedef struct {
     void (*add_scaled)(float *y, const float *x, float s, size_t n);            // y = y + (s * x)
     void (*add_product)(float *y, const float *a, const float *b, size_t n);    // y = fmaf(a, b, y)
     void (*exp)(float *y, const float *x, size_t n);                            // exp_f32 of each
-    void (*log)(float *y, const float *x, size_t n);                            // log_f32 of each
-    void (*tanh)(float *y, const float *x, size_t n);                           // tanh_f32 of each
 
     // ---- reductions over one row (A1); n = 0 gives +0, for max -infinity
     float (*sum)(const float *x, size_t n);

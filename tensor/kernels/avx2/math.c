@@ -1,18 +1,10 @@
-// Rows of exp, log and tanh, and the row kernels that are made of exp.
+// Rows of exp, and the row kernels that are made of exp.
 #include "tensor/kernels/avx2/math.h"
 
 #include "tensor/kernels/table.h"
 
 static void exp_row(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, exp8(lanes_load(x, i, n)));
-}
-
-static void log_row(float *y, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, log8(lanes_load(x, i, n)));
-}
-
-static void tanh_row(float *y, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, tanh8(lanes_load(x, i, n)));
 }
 
 // exp(x - shift) of the row's last lanes, +0 in those beyond the end.
@@ -65,8 +57,6 @@ static void softmax_scaled(float *y, const float *x, float shift, float total, f
 
 void avx2_math_install(Kernels *table) {
     table->exp = exp_row;
-    table->log = log_row;
-    table->tanh = tanh_row;
     table->exp_sum = exp_sum;
     table->exp_store_sum = exp_store_sum;
     table->softmax_scaled = softmax_scaled;

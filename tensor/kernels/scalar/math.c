@@ -235,14 +235,6 @@ static void exp_row(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] = exp_f32(x[i]);
 }
 
-static void log_row(float *y, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i++) y[i] = log_f32(x[i]);
-}
-
-static void tanh_row(float *y, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i++) y[i] = tanh_f32(x[i]);
-}
-
 // Stores exp(x - shift) when y is not NULL; the A1 sum of it.
 static inline float exp_shifted(float *y, const float *x, float shift, size_t n) {
     float s[LANES] = {0};
@@ -268,8 +260,6 @@ static void softmax_scaled(float *y, const float *x, float shift, float total, f
 
 void scalar_math_install(Kernels *table) {
     table->exp = exp_row;
-    table->log = log_row;
-    table->tanh = tanh_row;
     table->exp_sum = exp_sum;
     table->exp_store_sum = exp_store_sum;
     table->softmax_scaled = softmax_scaled;
