@@ -24,3 +24,6 @@ done
 "$program" generate --model tests/golden/tiny_chat --prompts tests/golden/tiny_hh.jsonl --n 2 --max-new 24 --seed 7 --top-k 100 \
     --top-p 0.95 --stop '\n\nHuman:' --quiet >"$place/replies"
 printf '%s  tiny_chat/generate\n' "$(sha256sum <"$place/replies" | cut -d' ' -f1)"
+printf '%s  demo/short\n' "$("$program" demo --quiet "out=$place/demo" demo.prompts=8 demo.held_out=8 ppo.steps=1 ppo.rollouts=4 \
+    ppo.minibatch=2 ppo.samples=4 preference.batch=4 dpo.batch=4 preference.plain_limit=4 \
+    "run.methods=[base, rlcd, rlaif-novice, dpo]" | sed -n 's/^hash *//p')"
