@@ -30,7 +30,8 @@ static int capture(void) {
 }
 
 // In the child: streams and limits, then the program. 126 tells that something here failed.
-static void become(const CliSetup *setup, const char *const *argv, int out, int err) {
+// `begun` closes when the program stands in the child's place.
+static void become(const CliSetup *setup, const char *const *argv, int out, int err, int begun) {
     int in = open(setup->in ? setup->in : "/dev/null", O_RDONLY), to = out, ends[2];
     if (setup->out) to = open(setup->out, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (setup->dead_pipe) {
@@ -39,7 +40,9 @@ static void become(const CliSetup *setup, const char *const *argv, int out, int 
         to = ends[1];
     }
     if (in < 0 || to < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(to, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0) _exit(126);
-    for (int fd = STDERR_FILENO + 1; fd < 256; fd++) close(fd);
+    for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
+        if (fd != begun) close(fd);
+    fcntl(begun, F_SETFD, FD_CLOEXEC);
     if (setup->close_out) close(STDOUT_FILENO);
     if (setup->file_limit) {
         struct rlimit limit = {setup->file_limit, setup->file_limit};
@@ -61,9 +64,16 @@ CliProcess cli_start(const CliSetup *setup, const char *const *argv) {
     ck_assert_int_lt(count, 127);
     ck_assert_msg(access(program_path(), X_OK) == 0, "%s is not there: make builds it", program_path());
     CliProcess p = {.out = capture(), .err = capture()};
+    int begun[2];
+    ck_assert_int_eq(pipe(begun), 0);
     p.pid = fork();
     ck_assert_int_ge(p.pid, 0);
-    if (p.pid == 0) become(setup, argv, p.out, p.err);
+    if (p.pid == 0) become(setup, argv, p.out, p.err, begun[1]);
+    // Before it is the program, the child has the harness's handlers: a signal then would end the harness.
+    char byte;
+    close(begun[1]);
+    while (read(begun[0], &byte, 1) < 0 && errno == EINTR) continue;
+    close(begun[0]);
     return p;
 }
 

@@ -117,7 +117,7 @@ START_TEST(test_prompts) {
     REFUSE(1, "nothing to train on", "preference", "--model", TINY, "--pairs", TINY_HH, "--out", in_folder("run"), "--holdout", "24");
     REFUSE(1, "none of 24 fits", "preference", "--model", TINY, "--pairs", TINY_HH, "--out", in_folder("run"), "--max-tokens", "8");
     path = in_folder("no_turn.jsonl");
-    REFUSE(1, "no_turn.jsonl:2", "eval", "--model", TINY, "--prompts", path, "--out", in_folder("run"), "--max-tokens", "200");
+    REFUSE(1, "no_turn.jsonl:2", "eval", "--model", TINY, "--prompts", path, "--out", in_folder("run"), "--max-prompt", "100", "--max-new", "8");
 }
 END_TEST
 
@@ -162,7 +162,7 @@ START_TEST(test_command_line) {
     REFUSE(2, "unexpected argument", "generate", "--model", TINY, "--prompt", "x", "more");
     REFUSE(2, "needs a value", "generate", "--prompt", "x", "--model");
     REFUSE(2, "none.yaml", "simulate", "--config", in_folder("none.yaml"));
-    REFUSE(2, "encode or decode", "tokenizer", "code", "--model", TINY);
+    REFUSE(2, "encode, decode or train", "tokenizer", "code", "--model", TINY);
     REFUSE(1, "0 to 599", "tokenizer", "decode", "--model", TINY, "--text", "1 2 600");
 }
 END_TEST
