@@ -248,6 +248,8 @@ START_TEST(curves) {
     ck_assert_double_eq_tol(c.oracle_high[0], 0.2 + MEASURE_Z95 * 0.1, 1e-12);
     ck_assert(isnan(c.score_low[0]) && c.step[3] == 3 && c.oracle[3] == 0.6);
     ck_assert(curve_has(c.kl, c.n) && !curve_has(c.score_low, 1));
+    const double *smooth = curve_smooth((double[]){1, 2, 6, NAN, NAN, NAN}, 6, &arena);
+    ck_assert(smooth[0] == 1.5 && smooth[1] == 3 && smooth[2] == 4 && smooth[3] == 6 && isnan(smooth[4]) && isnan(smooth[5]));
     const MatrixMethod *none[] = {NULL, NULL, NULL};
     ResultMethod empty = method_of(none);
     ck_assert_int_eq(curve_of(&r, &empty, &arena).n, 0);

@@ -102,11 +102,14 @@ static void put_finding(Str *s, const Results *r) {
     str_append(s, TEXT(".</p>\n"));
 }
 
-static void put_lead(Str *s, const Results *r) {
-    str_append(
-        s, TEXT("<div class=\"lead\"><p>RLCD asks a model for every reply twice, once so that it should come out good and once so that it "
-                "should come out bad, calls the first one better without anybody looking, and trains the model towards what the better "
-                "ones have in common.</p>\n"));
+// `first` of the page: with what RLCD is.
+static void put_lead(Str *s, const Results *r, bool first) {
+    str_append(s, TEXT("<div class=\"lead\">"));
+    if (first)
+        str_append(s,
+                   TEXT("<p>RLCD asks a model for every reply twice, once so that it should come out good and once so that it should come "
+                        "out bad, calls the first one better without anybody looking, and trains the model towards what the better ones "
+                        "have in common.</p>\n"));
     put_finding(s, r);
     str_append(s, TEXT("</div>\n"));
 }
@@ -231,8 +234,9 @@ static void put_table(Page *page) {
 // ---- sections
 
 static void put_figures(Page *page) {
-    const char *whiskers = page->results->seeds > 1 ? "Whiskers: 95 % over seeds; thick: 95 % over prompts; ticks below: each seed."
-                                                    : "Whiskers: 95 % over prompts.";
+    const char *whiskers = page->results->seeds > 1
+                               ? "Whiskers: 95\xE2\x80\xAF% over seeds; thick: 95\xE2\x80\xAF% over prompts; ticks below: each seed."
+                               : "Whiskers: 95\xE2\x80\xAF% over prompts.";
     str_append(page->out, TEXT("<div class=\"figures\">\n"));
     figure_methods(page, "oracle", "What the oracle says of each policy", RESULT_ORACLE, "oracle score", NAN, whiskers);
     figure_methods(page, "wins", "RLCD against each, prompt by prompt", RESULT_WINS, "prompts on which RLCD scores higher", 0.5,
@@ -256,7 +260,7 @@ static void put_task(Page *page, const ReportConfig *config) {
     str_printf(s, "<section id=\"task-%d\"><h2>Results: ", page->task);
     html_text(s, page->results->task);
     str_append(s, TEXT("</h2>\n"));
-    if (page->task) put_lead(s, page->results);
+    if (page->task) put_lead(s, page->results, false);
     put_table(page);
     put_figures(page);
     str_printf(s, "</section>\n<section id=\"samples-%d\"><h2>Read for yourself</h2>\n", page->task);
@@ -293,7 +297,7 @@ static void put_head(Str *s, const ResultsList *list) {
         str_append(s, TEXT("</code>"));
     }
     str_append(s, TEXT("</p>\n"));
-    put_lead(s, &list->task[0]);
+    put_lead(s, &list->task[0], true);
     str_append(s, TEXT("<nav aria-label=\"On this page\">"));
     for (int t = 0; t < list->count; t++) {
         str_printf(s, "<a href=\"#task-%d\">", t);

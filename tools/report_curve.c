@@ -79,6 +79,12 @@ static double smooth(const double *y, int n, int i) {
     return range_mean(&r);
 }
 
+double *curve_smooth(const double *y, int n, Arena *arena) {
+    double *out = arena_alloc(arena, (size_t)n * sizeof *out);
+    for (int i = 0; i < n; i++) out[i] = smooth(y, n, i);
+    return out;
+}
+
 Hacking curve_hacking(const Curve *c) {
     Hacking h = {.seen = false};
     if (c->n < 4) return h;

@@ -18,6 +18,9 @@ Curve curve_of(const Results *r, const ResultMethod *method, Arena *arena);
 // Whether a curve has any value of this kind.
 bool curve_has(const double *y, int n);
 
+// Means of three neighbouring steps (two at the ends), in the arena; NAN where none of them is known.
+double *curve_smooth(const double *y, int n, Arena *arena);
+
 // Reward hacking: where the oracle (mean of three neighbouring steps) was best, and what came after. `seen` only when the oracle lies
 // lower at the end by more than 0.03 and two standard errors while the own score rose.
 typedef struct {

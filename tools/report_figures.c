@@ -194,7 +194,7 @@ void figure_steps(Page *page) {
         "model (below) and never the oracle (above). Where the first rises and the second falls, the policy has found what its "
         "preference model likes and nobody meant: reward hacking. Rollouts on training prompts; %s. <a href=\"",
         r->seeds > 1 ? "the line is the mean over seeds, the band reaches from the smallest seed to the largest"
-                     : "the band is the 95 % interval over the step's rollouts that the oracle scored");
+                     : "the band is the 95\xE2\x80\xAF% interval over the step's rollouts that the oracle scored");
     html_text(page->out, text_of(page->data));
     str_append(page->out, TEXT("/steps.csv\">steps.csv</a></p>\n<div class=\"figures small\">\n"));
     for (int m = 0; m < r->methods; m++)
@@ -266,8 +266,10 @@ static void distance_plot(Page *page, const Curve *curve, ResultMeasure measure,
     svg_axis_x(&svg, &x, "KL to the base model, nats a reply", false);
     for (int m = 0; m < r->methods; m++) {
         const Curve *c = &curve[m];
+        const double *kl = curve_smooth(c->kl, c->n, page->arena);
+        const double *value = curve_smooth(measure == RESULT_ORACLE ? c->oracle : c->score, c->n, page->arena);
         svg_group(&svg, report_class(&r->method[m]), NULL);
-        svg_line(&svg, c->kl, measure == RESULT_ORACLE ? c->oracle : c->score, c->n, 1.8, report_dash(report_turn(r, &r->method[m])));
+        svg_line(&svg, kl, value, c->n, 1.8, report_dash(report_turn(r, &r->method[m])));
         svg_group_end(&svg);
     }
     end_labels(page, &svg, RESULT_KL, measure);
@@ -279,9 +281,9 @@ void figure_distance(Page *page) {
     const Results *r = page->results;
     Curve *curve = arena_alloc(page->arena, (size_t)r->methods * sizeof *curve);
     for (int m = 0; m < r->methods; m++) curve[m] = curve_of(r, &r->method[m], page->arena);
-    distance_plot(
-        page, curve, RESULT_ORACLE, "What is bought with distance from the base model",
-        "Lines: rollouts over the steps of PPO. Marks: replies to held-out prompts after training. Higher at the same KL is better.");
+    distance_plot(page, curve, RESULT_ORACLE, "What is bought with distance from the base model",
+                  "Lines: rollouts over the steps of PPO, means of three steps. Marks: replies to held-out prompts after training. Higher "
+                  "at the same KL is better.");
     distance_plot(
         page, curve, RESULT_SCORE, "The own score against the same distance",
         "Each method is scored by its own preference model, so heights of different methods cannot be compared, only their course.");
@@ -351,7 +353,8 @@ static void judge_level(Page *page, Svg *svg) {
 void figure_judges(Page *page) {
     const Results *r = page->results;
     const ResultMethod *list[MATRIX_METHODS];
-    if (by_accuracy(r, "rlaif", list) < 2 || r->rlcd < 0 || r->method[r->rlcd].value[RESULT_ORACLE].seeds == 0) return;
+    int n = by_accuracy(r, "rlaif", list);
+    if (n < 2 || r->rlcd < 0 || r->method[r->rlcd].value[RESULT_ORACLE].seeds == 0) return;
     double x_low = 0.5, x_high = 0.5, low = SVG_EMPTY_LOW, high = SVG_EMPTY_HIGH, meeting = NAN;
     for (int i = 0; i < r->methods; i++) {
         const Estimate *e = &r->method[i].value[RESULT_ORACLE];
@@ -367,10 +370,18 @@ void figure_judges(Page *page) {
         put_value(&said, meeting, true, 2);
         str_append(&said, TEXT(" of its labels (straight line between neighbouring judges). "));
     } else {
-        str_append(&said, above ? TEXT("RLAIF lies above RLCD with every judge that was tried. ")
-                                : TEXT("RLAIF stays below RLCD with every judge that was tried: there is no meeting point. "));
+        str_append(&said, above ? TEXT("RLAIF\xE2\x80\x99s mean lies above RLCD\xE2\x80\x99s with every judge that was tried. ")
+                                : TEXT("RLAIF\xE2\x80\x99s mean stays below RLCD\xE2\x80\x99s with every judge that was tried. "));
     }
-    str_append(&said, TEXT("Whiskers and band: 95 %. RLCD needs no judge: it is a line."));
+    // Where the difference ends to be one, which may be before the lines meet.
+    for (int i = 0; i < n; i++) {
+        const Estimate *lead = &list[i]->value[RESULT_LEAD];
+        if (!lead->ranged || lead->interval.low > 0) continue;
+        str_printf(&said, "From the judge of %.*s on the two cannot be told apart, or RLAIF is ahead. ", (int)list[i]->name.size,
+                   list[i]->name.data);
+        break;
+    }
+    str_append(&said, TEXT("Whiskers and band: 95\xE2\x80\xAF%. RLCD needs no judge: it is a line."));
     SvgTicks x = svg_ticks(x_low, x_high, 5), y = svg_ticks(low, high, 5);
     const char *title = "How good must a judge be?";
     begin_figure(page, title);
