@@ -73,14 +73,16 @@ START_TEST(test_models) {
         REFUSE(1, "cut.gguf", "generate", "--model", path, "--prompt", "x");
     }
     REFUSE(1, "picture", "generate", "--model", file_of("picture", "\x89PNG\r\n\x1a\n and what follows"), "--prompt", "x");
-    REFUSE(1, "program", "inspect", file_of("program", "\x7f"
-                                                       "ELF\x02\x01\x01 and what follows"));
+    REFUSE(1, "program", "inspect",
+           file_of("program",
+                   "\x7f"
+                   "ELF\x02\x01\x01 and what follows"));
     REFUSE(1, "config.json", "generate", "--model", model_with("a", "config.json", NULL), "--prompt", "x");
     REFUSE(1, "tokenizer.json", "generate", "--model", model_with("b", "tokenizer.json", NULL), "--prompt", "x");
     REFUSE(1, "safetensors", "generate", "--model", model_with("c", "model.safetensors", NULL), "--prompt", "x");
     REFUSE(1, "model.safetensors", "generate", "--model", model_with("d", "model.safetensors", "short"), "--prompt", "x");
-    REFUSE(1, "tokenizer.json", "generate", "--model",
-           model_with("e", "tokenizer.json", "{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}"), "--prompt", "x");
+    REFUSE(1, "tokenizer.json", "generate", "--model", model_with("e", "tokenizer.json", "{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}"),
+           "--prompt", "x");
     REFUSE(1, "model_type", "generate", "--model", model_with("f", "config.json", "{\"model_type\":\"gpt2\"}"), "--prompt", "x");
     REFUSE(1, "config.json", "inspect", model_with("g", "config.json", "{\"model_type\":"));
     REFUSE(1, "regular file", "generate", "--model", "/dev/null", "--prompt", "x");
@@ -117,7 +119,8 @@ START_TEST(test_prompts) {
     REFUSE(1, "nothing to train on", "preference", "--model", TINY, "--pairs", TINY_HH, "--out", in_folder("run"), "--holdout", "24");
     REFUSE(1, "none of 24 fits", "preference", "--model", TINY, "--pairs", TINY_HH, "--out", in_folder("run"), "--max-tokens", "8");
     path = in_folder("no_turn.jsonl");
-    REFUSE(1, "no_turn.jsonl:2", "eval", "--model", TINY, "--prompts", path, "--out", in_folder("run"), "--max-prompt", "100", "--max-new", "8");
+    REFUSE(1, "no_turn.jsonl:2", "eval", "--model", TINY, "--prompts", path, "--out", in_folder("run"), "--max-prompt", "100", "--max-new",
+           "8");
 }
 END_TEST
 
@@ -221,8 +224,7 @@ END_TEST
 // Two processes want one directory: the second names the first and leaves; a killed owner leaves no stale lock.
 START_TEST(test_busy) {
     const char *half = in_folder("half"), *card = path_join(&arena, half, "metrics.jsonl");
-    const char *const *argv =
-        CLI_ARGUMENTS("preference", "--model", TINY, "--out", half, SMALL_PREFERENCE, LONG);
+    const char *const *argv = CLI_ARGUMENTS("preference", "--model", TINY, "--out", half, SMALL_PREFERENCE, LONG);
     CliProcess first = cli_start(&(CliSetup){0}, argv);
     while (!file_exists(card) && cli_running(&first)) usleep(500);
     CliResult r = cli_run_setup(&(CliSetup){0}, &arena, argv);
@@ -233,8 +235,7 @@ START_TEST(test_busy) {
     const char *pid = strstr(r.err.data, "process ") + 8;
     ck_assert_str_eq(pid, cli_format(&arena, "%ld\n", (long)first.pid));
     ck_assert_msg(killed.code == 128 + SIGKILL, "%d: %s", killed.code, killed.err.data);
-    r = cli_run(&arena, "preference", "--model", TINY, "--out", half, SMALL_PREFERENCE, LONG,
-                "--max-time", "0.01s");
+    r = cli_run(&arena, "preference", "--model", TINY, "--out", half, SMALL_PREFERENCE, LONG, "--max-time", "0.01s");
     ck_assert_msg(r.code == 75, "%d: %s", r.code, r.err.data);
 }
 END_TEST
@@ -288,8 +289,8 @@ START_TEST(test_stdout) {
     }
     // A run whose table cannot be shown is still done and whole.
     const char *out = in_folder("run");
-    CliResult r = cli_run_setup(&(CliSetup){.close_out = true}, &arena,
-                                CLI_ARGUMENTS("run", TINY_RECIPE, "--quiet", "--out", out, "--threads", "1"));
+    CliResult r =
+        cli_run_setup(&(CliSetup){.close_out = true}, &arena, CLI_ARGUMENTS("run", TINY_RECIPE, "--quiet", "--out", out, "--threads", "1"));
     cli_check_refusal(&r, 1, "stdout");
     for (int s = 0; s < 4; s++)
         ck_assert_str_eq(cli_hash(&arena, out, CLI_STAGES[s]), cli_golden(&arena, cli_format(&arena, "tiny_chat/%s", CLI_STAGES[s])));
