@@ -66,6 +66,7 @@ START_TEST(demo_short) {
 END_TEST
 
 START_TEST(demo_bits) {
+    if (getenv("RLCD_QEMU")) return;  // the emulator's one run of the short demo takes minutes, and it is the proof for NEON
     CliResult one = cli_ok(&arena, "demo", "--quiet", "--threads", "1", cli_format(&arena, "out=%s/one", dir), SHORT, "rows=60",
                            "simulate.batch=3", "ppo.batch=5", "eval.batch=2");
     check_hash(&one, "one thread, other batches");
