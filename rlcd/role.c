@@ -70,6 +70,17 @@ Status base_open(Base *base, Arena *arena, const char *path, Error *error) {
     return OK;
 }
 
+Status base_reply_ids(int32_t **ids, int *count, const Base *base, Text reply, const int32_t *sampled, int n, Arena *arena, Error *error) {
+    size_t at = 0;
+    int kept = 0;
+    while (kept < n && at < reply.size) at += tokenizer_bytes(base->tokenizer, sampled[kept++]).size;
+    if (at != reply.size) return tokenizer_encode(base->tokenizer, arena, reply, ids, count, error);
+    *count = kept;
+    *ids = arena_alloc(arena, (size_t)(kept + 1) * sizeof **ids);
+    memcpy(*ids, sampled, (size_t)kept * sizeof **ids);
+    return OK;
+}
+
 typedef struct {
     const Base *base;
     PromptForm form;

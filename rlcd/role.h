@@ -55,6 +55,10 @@ void role_copy_trunk(Role *to, const Role *from);
 // Opens model and tokenizer; fills base->end. ERR_DATA when the model names no end-of-text.
 Status base_open(Base *base, Arena *arena, const char *path, Error *error);
 
+// The ids of a reply whose text is the front of a sampled one: the sampled ids where `reply` ends between two of them, else the text
+// tokenised anew (ERR_DATA: not UTF-8). In the arena.
+Status base_reply_ids(int32_t **ids, int *count, const Base *base, Text reply, const int32_t *sampled, int n, Arena *arena, Error *error);
+
 // Form k of a prompt, in the arena: p+ and p-, a judge's question in both orders, or the prompt itself.
 typedef Text (*PromptForm)(const void *context, const Dialogue *prompt, int k, Arena *arena);
 

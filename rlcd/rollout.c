@@ -54,23 +54,17 @@ static bool sampling_next(void *context, GenerateRequest *request) {
     return true;
 }
 
-// What the preference model reads: the reply as simulation would have stored it, so that it sees what it was trained on. The
-// sampled ids where the text ends between two of them, else the text tokenised anew.
+// What the preference model reads: the reply as simulation would have stored it, so that it sees what it was trained on.
 static Sequence judged_sequence(const Sampling *s, const GenerateRequest *request, const GenerateResult *result) {
-    size_t end = clean_reply_size(result->text, s->cut_unfinished && result->end == END_LIMIT), at = 0;
+    size_t end = clean_reply_size(result->text, s->cut_unfinished && result->end == END_LIMIT);
     // Blanks alone, or no finished sentence: it is read as it stands.
-    if (end == 0) end = result->text.size;
-    const int32_t *ids = result->ids;
-    int count = 0, n = 0;
-    while (count < result->count && at < end) at += tokenizer_bytes(s->base->tokenizer, result->ids[count++]).size;
-    int32_t *encoded;
-    if (at == end)
-        n = count;
-    else if (tokenizer_encode(s->base->tokenizer, s->arena, (Text){result->text.data, end}, &encoded, &n, NULL) == OK)
-        ids = encoded;
-    else
-        n = result->text_ids;  // half a character: no tokenizer gives that back
-    return sequence_join(s->arena, request->prompt, request->prompt_count, ids, n, s->base->end);
+    Text reply = {result->text.data, end ? end : result->text.size};
+    int32_t *ids;
+    int n;
+    // Half a character: no tokenizer gives that back, so the ids inside the text stand for it.
+    bool whole = base_reply_ids(&ids, &n, s->base, reply, result->ids, result->count, s->arena, NULL) == OK;
+    return sequence_join(s->arena, request->prompt, request->prompt_count, whole ? ids : result->ids, whole ? n : result->text_ids,
+                         s->base->end);
 }
 
 static Status sampling_done(void *context, const GenerateRequest *request, const GenerateResult *result, Error *error) {

@@ -245,22 +245,13 @@ static bool next_request(void *context, GenerateRequest *request) {
     return false;
 }
 
-// Keeps the sampled ids where the reply ends between two tokens, else tokenises its text anew.
 static Status keep_reply(Simulation *s, Work *w, Side *p, const GenerateResult *result, Text raw, size_t begin, size_t end, Error *error) {
     p->reply = text_copy(&w->arena, (Text){raw.data + begin, end - begin});
-    size_t at = 0;
-    int ids = 0;
-    while (ids < result->count && at < end) at += tokenizer_bytes(s->base->tokenizer, result->ids[ids++]).size;
-    if (begin == 0 && at == end) {
-        int32_t *copy = arena_alloc(&w->arena, (size_t)(ids + 1) * sizeof *copy);
-        memcpy(copy, result->ids, (size_t)ids * sizeof *copy);
-        p->reply_ids = copy;
-        p->reply_count = ids;
-        return OK;
-    }
-    int32_t *encoded;
-    TRY(tokenizer_encode(s->base->tokenizer, &w->arena, p->reply, &encoded, &p->reply_count, error));
-    p->reply_ids = encoded;
+    // A reply that begins later than the sample is tokenised anew.
+    int sampled = begin == 0 ? result->count : 0;
+    int32_t *ids;
+    TRY(base_reply_ids(&ids, &p->reply_count, s->base, p->reply, result->ids, sampled, &w->arena, error));
+    p->reply_ids = ids;
     return OK;
 }
 

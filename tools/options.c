@@ -67,23 +67,33 @@ static const Option LABEL[] = {
      "Longest judge prompt; longer ones lose turns from the left, then the pair is left out."},
     {0},
 };
+// clang-format off
+// What is trained, in every section that trains a role.
+#define ADAPTER_OPTIONS \
+    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL, \
+     "What is trained: a low-rank adapter or every weight."}, \
+    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."}, \
+    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."}, \
+    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES", \
+     "Projections with an adapter."}
+
+// Schedule, clip and length, alike wherever pairs are trained on.
+#define TRAINING_OPTIONS \
+    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."}, \
+    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."}, \
+    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."}, \
+    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."}, \
+    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."}
+// clang-format on
+
 static const Option PREFERENCE[] = {
     {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs to train on."},
-    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL,
-     "What is trained: a low-rank adapter or every weight."},
-    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
-    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
-    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES",
-     "Projections with an adapter."},
+    ADAPTER_OPTIONS,
     {"epochs", OPTION_INT, "1", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs (paper.md, 2)."},
     {"batch", OPTION_INT, "16", NULL, true, false, 1, 1e6, NULL, "N", "Pairs of one step (paper.md, 2)."},
     {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N", "Pairs of one gradient unit; 0: the whole batch (numerics.md, G2)."},
     {"lr", OPTION_DOUBLE, "2e-4", "3e-6", true, false, 0, 10, NULL, "X", "Highest learning rate (the paper's 3e-6 is for all weights)."},
-    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
-    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."},
-    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."},
-    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
-    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
+    TRAINING_OPTIONS,
     {"holdout", OPTION_INT, "0", NULL, true, false, 0, 1e9, NULL, "N", "Last pairs that are kept out of training and measured instead."},
     {"head_init", OPTION_DOUBLE, "1", NULL, true, false, 0, 1000, NULL, "X",
      "Deviation of the head's first weights times sqrt(D + 1); 0: zeros, so that scores hold what was learned and nothing else."},
@@ -95,52 +105,29 @@ static const Option PREFERENCE[] = {
 };
 static const Option SFT[] = {
     {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs whose chosen replies are learned."},
-    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL,
-     "What is trained: a low-rank adapter or every weight."},
-    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
-    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
-    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES",
-     "Projections with an adapter."},
+    ADAPTER_OPTIONS,
     {"epochs", OPTION_INT, "3", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs (paper.md, 2)."},
     {"batch", OPTION_INT, "16", "128", true, false, 1, 1e6, NULL, "N", "Pairs of one step."},
     {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N", "Pairs of one gradient unit; 0: the whole batch (numerics.md, G2)."},
     {"lr", OPTION_DOUBLE, "2e-4", "2e-5", true, false, 0, 10, NULL, "X", "Highest learning rate (the paper's 2e-5 is for all weights)."},
-    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
-    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."},
-    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."},
-    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
-    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
+    TRAINING_OPTIONS,
     {0},
 };
 static const Option DPO[] = {
     {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs to train on."},
     {"beta", OPTION_DOUBLE, "0.1", NULL, true, false, 1e-6, 1e3, NULL, "X",
      "Strength of the pull towards the base (Rafailov et al., 2023)."},
-    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL,
-     "What is trained: a low-rank adapter or every weight."},
-    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
-    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
-    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES",
-     "Projections with an adapter."},
+    ADAPTER_OPTIONS,
     {"epochs", OPTION_INT, "1", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs."},
     {"batch", OPTION_INT, "16", NULL, true, false, 1, 1e6, NULL, "N", "Pairs of one step."},
     {"unit", OPTION_INT, "0", NULL, true, false, 0, 1e6, NULL, "N", "Pairs of one gradient unit; 0: the whole batch (numerics.md, G2)."},
     {"lr", OPTION_DOUBLE, "5e-5", NULL, true, false, 0, 10, NULL, "X", "Highest learning rate."},
-    {"schedule", OPTION_CHOICE, "cosine", NULL, true, false, 0, 0, "constant|linear|cosine", NULL, "Learning rate after the warm-up."},
-    {"warmup", OPTION_DOUBLE, "0.03", NULL, true, false, 0, 1, NULL, "X", "Share of steps in the warm-up (paper.md, 2)."},
-    {"weight_decay", OPTION_DOUBLE, "0", NULL, true, false, 0, 10, NULL, "X", "Decoupled weight decay (paper.md, 2)."},
-    {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
-    {"max_tokens", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N", "Longest prompt and reply together (paper.md, 2)."},
+    TRAINING_OPTIONS,
     {0},
 };
 static const Option PPO[] = {
     {"preference", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "RUN", "Run directory of the preference model."},
-    {"train", OPTION_CHOICE, "adapter", "all", true, false, 0, 0, "adapter|all", NULL,
-     "What is trained: a low-rank adapter or every weight."},
-    {"rank", OPTION_INT, "16", NULL, true, false, 1, 4096, NULL, "R", "Adapter rank."},
-    {"alpha", OPTION_DOUBLE, "32", NULL, true, false, 1e-6, 1e6, NULL, "X", "Adapter scale times rank."},
-    {"targets", OPTION_LIST, "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", NULL, true, false, 0, 0, NULL, "NAMES",
-     "Projections with an adapter."},
+    ADAPTER_OPTIONS,
     {"steps", OPTION_INT, "40", NULL, true, false, 1, 1e6, NULL, "N", "PPO steps (paper.md, 2: 40 to 80)."},
     {"rollouts", OPTION_INT, "32", "512", true, false, 1, 65536, NULL, "N", "Replies of one step."},
     {"minibatch", OPTION_INT, "16", "256", true, false, 1, 65536, NULL, "N", "Replies of one optimizer step."},
