@@ -1,8 +1,5 @@
 // rlcd dpo: direct preference optimisation.
-#include <stdio.h>
-
 #include "rlcd/dpo.h"
-#include "tools/console.h"
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
@@ -58,10 +55,7 @@ Status stage_dpo(Tool *tool, const char *dir, const char *const *files, int n_fi
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     if (status == ERR_STOPPED) error_prefix(error, "dpo");
-    if (metrics.open) metrics_close(&metrics, NULL);
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, &metrics);
     return status;
 }
 
@@ -76,7 +70,5 @@ int cmd_dpo(int argc, const char *const *argv) {
     int n = args_list(&args, "dpo.pairs", &files);
     Status status = tool_open_model(&tool, &error);
     if (status == OK) status = stage_dpo(&tool, args_text(&args, "out"), files, n, &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

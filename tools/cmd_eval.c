@@ -280,9 +280,7 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     TRY_DONE(run_dir_finish(&run, &shown, summary, error));
 done:
     if (status == ERR_STOPPED) error_prefix(error, "eval");
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, NULL);
     return status;
 }
 

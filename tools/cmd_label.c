@@ -1,5 +1,4 @@
 // rlcd label: a judge's labels for pairs (RLAIF and RLCD-Rescore).
-#include <stdio.h>
 #include <string.h>
 
 #include "rlcd/label.h"
@@ -7,7 +6,6 @@
 #include "rlcd/pairs.h"
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
-#include "tools/console.h"
 #include "tools/options.h"
 #include "tools/stage.h"
 #include "tools/task_files.h"
@@ -242,10 +240,7 @@ Status stage_label(Tool *tool, const char *dir, const char *pairs_path, Str *sum
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     if (status == ERR_STOPPED) error_prefix(error, "label");
-    if (metrics.open) metrics_close(&metrics, NULL);
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, &metrics);
     return status;
 }
 
@@ -258,7 +253,5 @@ int cmd_label(int argc, const char *const *argv) {
     Str summary = str_make(&tool.text);
     Status status = tool_open_model(&tool, &error);
     if (status == OK) status = stage_label(&tool, args_text(&args, "out"), args_text(&args, "label.pairs"), &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

@@ -1,6 +1,4 @@
 // rlcd ppo: the policy against the preference model.
-#include <stdio.h>
-
 #include "rlcd/ppo.h"
 #include "tools/console.h"
 #include "tools/options.h"
@@ -112,10 +110,7 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
         tool_number(last, "completions/mean_length"), tool_number(last, "ratio_mismatch"));
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
-    if (metrics.open) metrics_close(&metrics, NULL);
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, &metrics);
     return status;
 }
 
@@ -128,7 +123,5 @@ int cmd_ppo(int argc, const char *const *argv) {
     Str summary = str_make(&tool.text);
     Status status = tool_open_model(&tool, &error);
     if (status == OK) status = stage_ppo(&tool, args_text(&args, "out"), args_text(&args, "ppo.preference"), &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

@@ -1,10 +1,8 @@
 // rlcd preference: the preference model from pairs.
-#include <stdio.h>
 #include <string.h>
 
 #include "rlcd/measure.h"
 #include "rlcd/preference.h"
-#include "tools/console.h"
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
@@ -101,10 +99,7 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     TRY_DONE(metrics_close(&metrics, error));
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
-    if (metrics.open) metrics_close(&metrics, NULL);
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, &metrics);
     return status;
 }
 
@@ -120,7 +115,5 @@ int cmd_preference(int argc, const char *const *argv) {
     Status status = tool_open_model(&tool, &error);
     if (status == OK)
         status = stage_preference(&tool, args_text(&args, "out"), files, n, args_text(&args, "preference.plain"), &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

@@ -1,10 +1,8 @@
 // rlcd pretrain: a language model from text.
-#include <stdio.h>
 #include <string.h>
 
 #include "llama/export.h"
 #include "tensor/base/file.h"
-#include "tools/console.h"
 #include "tools/corpus.h"
 #include "tools/options.h"
 #include "tools/stage.h"
@@ -153,10 +151,7 @@ Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error) {
     TRY_DONE(metrics_close(&metrics, error));
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
-    if (metrics.open) metrics_close(&metrics, NULL);
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, &metrics);
     return status;
 }
 
@@ -168,7 +163,5 @@ int cmd_pretrain(int argc, const char *const *argv) {
     if (code >= 0) return code;
     Str summary = str_make(&tool.text);
     Status status = stage_pretrain(&tool, args_text(&args, "out"), &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

@@ -1,8 +1,5 @@
 // rlcd sft: context distillation.
-#include <stdio.h>
-
 #include "rlcd/sft.h"
-#include "tools/console.h"
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
@@ -55,10 +52,7 @@ Status stage_sft(Tool *tool, const char *dir, const char *const *files, int n_fi
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
     if (status == ERR_STOPPED) error_prefix(error, "sft");
-    if (metrics.open) metrics_close(&metrics, NULL);
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, &metrics);
     return status;
 }
 
@@ -73,7 +67,5 @@ int cmd_sft(int argc, const char *const *argv) {
     int n = args_list(&args, "sft.pairs", &files);
     Status status = tool_open_model(&tool, &error);
     if (status == OK) status = stage_sft(&tool, args_text(&args, "out"), files, n, &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

@@ -1,8 +1,5 @@
 // rlcd simulate: pairs from p+ and p-, or two replies to p.
-#include <stdio.h>
-
 #include "rlcd/simulate.h"
-#include "tools/console.h"
 #include "tools/options.h"
 #include "tools/stage.h"
 #include "tools/task_files.h"
@@ -95,9 +92,7 @@ Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error) {
     describe(&result, &table, &run.result);
     TRY_DONE(run_dir_finish(&run, &table, summary, error));
 done:
-    run_dir_close(&run);
-    arena_reset(&tool->run);
-    arena_reset(&tool->step);
+    stage_end(tool, &run, NULL);
     return status;
 }
 
@@ -110,7 +105,5 @@ int cmd_simulate(int argc, const char *const *argv) {
     Str summary = str_make(&tool.text);
     Status status = tool_open_model(&tool, &error);
     if (status == OK) status = stage_simulate(&tool, args_text(&args, "out"), &summary, &error);
-    console_clear();
-    if (status == OK) fputs(summary.data, stdout);
-    return tool_exit(&tool, status, &error);
+    return tool_summary_exit(&tool, &summary, status, &error);
 }

@@ -158,6 +158,19 @@ int tool_exit(Tool *tool, Status status, const Error *error) {
     return code;
 }
 
+int tool_summary_exit(Tool *tool, const Str *summary, Status status, const Error *error) {
+    console_clear();
+    if (status == OK) fputs(summary->data, stdout);
+    return tool_exit(tool, status, error);
+}
+
+void stage_end(Tool *tool, RunDir *run, Metrics *metrics) {
+    if (metrics && metrics->open) metrics_close(metrics, NULL);
+    run_dir_close(run);
+    arena_reset(&tool->run);
+    arena_reset(&tool->step);
+}
+
 int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *const *argv) {
     *tool = (Tool){.model = arena_make("model", (size_t)1 << 20),
                    .text = arena_make("text", 0),

@@ -48,10 +48,16 @@ double tool_number(const Json *line, const char *name);
 // A verb's end: prints the sentence of a failure and gives the exit code.
 int tool_exit(Tool *tool, Status status, const Error *error);
 
+// The same for a verb that is one stage: its summary goes to stdout when it succeeded.
+int tool_summary_exit(Tool *tool, const Str *summary, Status status, const Error *error);
+
 // The shared start of a verb: parse, --help, begin. Returns -1 to go on, else the exit code.
 int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *const *argv);
 
 // ---- stages; `dir` is the stage's run directory, `summary` (may be NULL) receives lines of the final table
+
+// What every stage does last, whatever became of it: ends its metrics (NULL: it has none), gives the directory back, releases memory.
+void stage_end(Tool *tool, RunDir *run, Metrics *metrics);
 
 // Pairs from the prompts of section data.
 Status stage_simulate(Tool *tool, const char *dir, Str *summary, Error *error);
