@@ -9,7 +9,12 @@
 #   make clean      removes the build folder          make help     prints this
 #
 # CC, AR, CFLAGS, LDFLAGS are respected; BUILD names the folder of object files, RLCD the program. CK_RUN_SUITE=name chooses
-# one suite. Objects are made anew when compiler or flags change. V=1 shows every compiler call.
+# one suite. Objects are made anew when compiler or flags change. V=1 shows every compiler call. Without -j: a job a processor.
+
+# As many jobs as there are processors, unless -j says otherwise.
+ifeq (,$(findstring -j,$(MAKEFLAGS)))
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+endif
 
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
