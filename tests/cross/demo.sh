@@ -8,7 +8,7 @@ place=$(mktemp -d "${TMPDIR:-/tmp}/rlcd-demo-XXXXXX")
 trap 'rm -rf "$place"' EXIT
 expected=$(sed -n 's/  demo\/short$//p' tests/golden/hashes.txt)
 failed=0
-for way in ${WAYS:-"--threads=1 --threads=2 --kernels=scalar"}; do
+for way in ${WAYS:---threads=1 --threads=2 --kernels=scalar}; do
     "$program" demo --quiet "$way" "out=$place/$way" demo.prompts=8 demo.held_out=8 ppo.steps=1 ppo.rollouts=4 ppo.minibatch=2 \
         ppo.samples=4 preference.batch=4 dpo.batch=4 preference.plain_limit=4 "run.methods=[base, rlcd, rlaif-novice, dpo]" >"$place/table"
     found=$(sed -n 's/^hash *//p' "$place/table")
