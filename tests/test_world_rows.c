@@ -147,6 +147,10 @@ START_TEST(test_corpus) {
     ck_assert_str_eq(hash_of("a.jsonl").data, cli_golden(&arena, "world/corpus"));
     ck_assert(text_begins(read("a.jsonl"), read("c.jsonl")));
     ck_assert(!text_equal(hash_of("a.jsonl"), hash_of("d.jsonl")));
+    // A recipe that `pretrain` reads too; the command line beats it.
+    const char *recipe = cli_file(&arena, folder, "phase.yaml", "seed: 1\nworld.tokens: 4000\nworld.p_judge: 0.9\npretrain.tokens: 9\n");
+    cli_ok(&arena, "world", "corpus", "--out", in_folder("e.jsonl"), "--config", recipe, "--p-judge", "0.4");
+    ck_assert(text_equal(hash_of("c.jsonl"), hash_of("e.jsonl")));
     // Judge documents alone, of one task and one voice; each answer's weight covers its one letter.
     cli_ok(&arena, "world", "corpus", "--out", in_folder("j.jsonl"), "--documents", "40", "--p-judge", "1", "--mix", "outline:1",
            "--answer-weight", "7.5", "--voice", "novice:0:0:0:1000");
@@ -216,6 +220,7 @@ START_TEST(test_refusals) {
         {2, "the world has no task 'harm'", {"corpus", "--tokens", "5", "--mix", "harm:1"}},
         {2, "voice: expected NAME", {"corpus", "--tokens", "5", "--voice", "x:1"}},
         {2, "corpus takes no FILE", {"corpus", "x", "--tokens", "5"}},
+        {2, "prompts takes no tokens", {"prompts", "--tokens", "5"}},
         {2, "corpus takes no count", {"corpus", "--tokens", "5", "--count", "4"}},
         {2, "did you mean 'outline'?", {"prompts", "--task", "outlin"}},
         {2, "its tasks are: harmless, helpful, outline", {"prompts", "--task", "zzzzzzzzzzzz"}},

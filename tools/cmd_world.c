@@ -11,13 +11,10 @@
 #include "tools/world_predict.h"
 #include "tools/world_rows.h"
 
-// Columns: name, type, default, --preset paper, changes bits, required, low, high, choices, value's name, help.
+// What an action works on; how much text and which knobs stand in OPTIONS_WORLD.
 static const Option WORLD[] = {
     {"world", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "DIR", "Folder of the grammar (default: models/tiny/world)."},
     {"out", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "File that is written."},
-    {"documents", OPTION_INT, NULL, NULL, true, false, 1, 4294967295.0, NULL, "N", "corpus: documents in all."},
-    {"tokens", OPTION_INT, NULL, NULL, true, false, 1, 1e12, NULL, "N",
-     "corpus: at least this many words, marks, breaks and ends of documents: about one token each."},
     {"task", OPTION_STRING, "harmless", NULL, true, false, 0, 0, NULL, "T", "prompts, predict: a task of the world."},
     {"split", OPTION_CHOICE, "train", NULL, true, false, 0, 0, "train|held-out", NULL, "prompts: topics of the corpus, or the others."},
     {"count", OPTION_INT, "1000", NULL, true, false, 1, 4294967295.0, NULL, "N", "prompts: how many."},
@@ -25,27 +22,10 @@ static const Option WORLD[] = {
     {"beta", OPTION_LIST, "1, 0.5, 0.25", NULL, true, false, 0, 0, NULL, "X", "predict: weights of KL."},
     {"sweep", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "SWEEP",
      "predict: KNOB=X,Y,... or KNOB=FROM:TO:STEP, a table over a knob's values."},
-    {"delta", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the attribute."},
-    {"leak", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the tone."},
-    {"pull", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far a bad request pulls the reply."},
-    {"rho", OPTION_DOUBLE, NULL, NULL, true, false, -1, 1, NULL, "X", "Knob: correlation over the turns of a plain dialogue."},
-    {"p_multi", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with an earlier exchange."},
-    {"p_closing", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with a closing Human turn."},
-    {"p_annot", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with annotations."},
-    {"p_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judge documents."},
-    {"level_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the attribute decides about a level."},
-    {"tone_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the tone latent decides about a tone."},
-    {"stray_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judged sentences with another topic's words."},
-    {"stray_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: the same under an unwanted annotation."},
-    {"answer_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a judge document's answer in the loss."},
-    {"min_sentences", OPTION_DOUBLE, NULL, NULL, true, false, 1, WORLD_SENTENCES_MAX, NULL, "N",
-     "Knob: the oracle's mean is over at least so many sentences."},
-    {"voice", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "VOICE", "Knob: NAME:ATTRIBUTE:TONE:LENGTH:FIRST, a judge's voice."},
-    {"mix", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "MIX", "Knob: TASK:SHARE,... in the corpus."},
     {0},
 };
 static const OptionTable WORLD_TABLE = {"", WORLD};
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &WORLD_TABLE, NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &WORLD_TABLE, &OPTIONS_WORLD, NULL};
 const Verb VERB_WORLD = {
     .name = "world",
     .usage = "rlcd world corpus|prompts|score|label|predict [FILE] [--out FILE] [options]",
@@ -64,16 +44,18 @@ static Status set_knobs(Tool *tool, World *world, Error *error) {
     const char *const *voice;
     for (int i = 0; i < WORLD_KNOB_COUNT; i++) {
         const WorldKnob *k = &WORLD_KNOBS[i];
-        if (!args_has(args, k->name)) continue;
-        double value = args_double(args, k->name);
+        char key[64];
+        snprintf(key, sizeof key, "world.%s", k->name);
+        if (!args_has(args, key)) continue;
+        double value = args_double(args, key);
         if (k->whole && value != (double)(int64_t)value)
             return error_set(error, ERR_USAGE, "%s: expected a whole number, found %g", k->name, value);
         *world_knob(&world->knobs, k) = value;
     }
-    int voices = args_list(args, "voice", &voice);
+    int voices = args_list(args, "world.voice", &voice);
     for (int i = 0; i < voices; i++) TRY(world_set_voice(&world->knobs, &tool->text, text_of(voice[i]), error));
-    if (!args_has(args, "mix")) return OK;
-    return world_set_mix(&world->knobs, world, &tool->text, text_of(args_text(args, "mix")), error);
+    if (!args_has(args, "world.mix")) return OK;
+    return world_set_mix(&world->knobs, world, &tool->text, text_of(args_text(args, "world.mix")), error);
 }
 
 static Status open_world(Tool *tool, World *world, Error *error) {
@@ -126,8 +108,8 @@ typedef struct {
 static Status write_corpus(Tool *tool, const World *world, FileWriter *writer, CorpusCounts *c, Error *error) {
     const Args *args = tool->args;
     RngKey key = rng_key((uint64_t)args_int(args, "seed"), "world.corpus");
-    int64_t documents = args_has(args, "documents") ? args_int(args, "documents") : INT64_MAX;
-    int64_t tokens = args_has(args, "tokens") ? args_int(args, "tokens") : INT64_MAX;
+    int64_t documents = args_has(args, "world.documents") ? args_int(args, "world.documents") : INT64_MAX;
+    int64_t tokens = args_has(args, "world.tokens") ? args_int(args, "world.tokens") : INT64_MAX;
     while (c->documents < documents && c->tokens < tokens) {
         ArenaMark mark = arena_mark(&tool->run);
         WorldDraws draws = world_draws(key, (uint64_t)c->documents);
@@ -152,7 +134,7 @@ static Status corpus(Tool *tool, World *world, Error *error) {
     FileWriter writer;
     CorpusCounts c = {0};
     TRY(need_out(tool, &out, error));
-    if (args_has(tool->args, "documents") == args_has(tool->args, "tokens"))
+    if (args_has(tool->args, "world.documents") == args_has(tool->args, "world.tokens"))
         return error_set(error, ERR_USAGE, "rlcd world corpus needs one of --tokens and --documents");
     TRY(writer_open(&writer, &tool->text, out, error));
     Status status = write_corpus(tool, world, &writer, &c, error);
@@ -361,12 +343,15 @@ enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 
 // An option of another action would do nothing: it is refused.
 static Status check_options(const Args *args, int action, Error *error) {
-    for (const Option *o = WORLD; o->name; o++) {
-        char name[64];
-        snprintf(name, sizeof name, " %s ", o->name);
-        if (args_given(args, o->name) && strstr(ACTIONS[action].options, name) == NULL)
-            return error_set(error, ERR_USAGE, "rlcd world %s takes no %s", ACTIONS[action].name, o->name);
-    }
+    const OptionTable *const tables[] = {&WORLD_TABLE, &OPTIONS_WORLD};
+    for (int t = 0; t < 2; t++)
+        for (const Option *o = tables[t]->option; o->name; o++) {
+            char name[64], key[64];
+            snprintf(name, sizeof name, " %s ", o->name);
+            snprintf(key, sizeof key, "%s%s%s", tables[t]->section, t ? "." : "", o->name);
+            if (args_given(args, key) && strstr(ACTIONS[action].options, name) == NULL)
+                return error_set(error, ERR_USAGE, "rlcd world %s takes no %s", ACTIONS[action].name, o->name);
+        }
     if ((args->positionals == 2) == ACTIONS[action].reads) return OK;
     return error_set(error, ERR_USAGE, "rlcd world %s takes %s", ACTIONS[action].name, ACTIONS[action].reads ? "one FILE" : "no FILE");
 }

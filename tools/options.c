@@ -237,6 +237,30 @@ static const Option PRETRAIN[] = {
     {"max_norm", OPTION_DOUBLE, "1", NULL, true, false, 0, 1e9, NULL, "X", "Gradient norm is clipped to this; 0: never."},
     {0},
 };
+// Knobs of the small world without a default here: that stands in its own file.
+static const Option WORLD[] = {
+    {"documents", OPTION_INT, NULL, NULL, true, false, 1, 4294967295.0, NULL, "N", "corpus: documents in all."},
+    {"tokens", OPTION_INT, NULL, NULL, true, false, 1, 1e12, NULL, "N",
+     "corpus: at least this many words, marks, breaks and ends of documents: about one token each."},
+    {"delta", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the attribute."},
+    {"leak", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far an annotation moves the tone."},
+    {"pull", OPTION_DOUBLE, NULL, NULL, true, false, -10, 10, NULL, "X", "Knob: how far a bad request pulls the reply."},
+    {"rho", OPTION_DOUBLE, NULL, NULL, true, false, -1, 1, NULL, "X", "Knob: correlation over the turns of a plain dialogue."},
+    {"p_multi", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with an earlier exchange."},
+    {"p_closing", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with a closing Human turn."},
+    {"p_annot", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of dialogues with annotations."},
+    {"p_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judge documents."},
+    {"level_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the attribute decides about a level."},
+    {"tone_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the tone latent decides about a tone."},
+    {"stray_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judged sentences with another topic's words."},
+    {"stray_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: the same under an unwanted annotation."},
+    {"answer_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a judge document's answer in the loss."},
+    {"min_sentences", OPTION_DOUBLE, NULL, NULL, true, false, 1, 16, NULL, "N",
+     "Knob: the oracle's mean is over at least so many sentences."},
+    {"voice", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "VOICE", "Knob: NAME:ATTRIBUTE:TONE:LENGTH:FIRST, a judge's voice."},
+    {"mix", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "MIX", "Knob: TASK:SHARE,... in the corpus."},
+    {0},
+};
 static const Option DEMO[] = {
     {"seeds", OPTION_INT, "1", NULL, true, false, 1, 1000, NULL, "N", "Seeds, from the general one on; each is a run of everything."},
     {"full", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL,
@@ -268,10 +292,11 @@ const OptionTable OPTIONS_PPO = {"ppo", PPO};
 const OptionTable OPTIONS_EVAL = {"eval", EVAL};
 const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
 const OptionTable OPTIONS_PRETRAIN = {"pretrain", PRETRAIN};
+const OptionTable OPTIONS_WORLD = {"world", WORLD};
 const OptionTable OPTIONS_DEMO = {"demo", DEMO};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
 const OptionTable *const OPTIONS_ALL[] = {
     &OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_TASK, &OPTIONS_SIMULATE,
     &OPTIONS_LABEL,    &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,  &OPTIONS_PPO,  &OPTIONS_EVAL,
-    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_DEMO, &OPTIONS_RUN,  NULL};
+    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_WORLD, &OPTIONS_DEMO, &OPTIONS_RUN, NULL};

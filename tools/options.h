@@ -18,6 +18,7 @@ extern const OptionTable OPTIONS_PPO;         // ppo
 extern const OptionTable OPTIONS_EVAL;        // eval
 extern const OptionTable OPTIONS_GENERATE;    // generate
 extern const OptionTable OPTIONS_PRETRAIN;    // pretrain
+extern const OptionTable OPTIONS_WORLD;       // world: how much text, knobs
 extern const OptionTable OPTIONS_DEMO;        // demo
 extern const OptionTable OPTIONS_RUN;         // run: human
 

@@ -11,11 +11,8 @@ cd "$(dirname "$0")/../.."
 RLCD=${RLCD:-build/rlcd}
 WORK=${WORK:-build/base}
 
-# The recipe. Phase 1 teaches grammar and copying; phase 2 begins warm, with a fresh schedule and more weight on the judges.
-SEED=1
+# The recipe is phase-1.yaml and phase-2.yaml beside this script, and the tokenizer's two numbers.
 VOCABULARY=1024 PRETOKENIZER=llama-bpe
-TOKENS_1=9000000 JUDGE_1=0.4 ANSWER_1=15
-TOKENS_2=6000000 JUDGE_2=0.5 ANSWER_2=30
 FIRST_TOKENS=20000
 FILES="config.json generation_config.json model.safetensors tokenizer.json tokenizer_config.json"
 
@@ -23,18 +20,19 @@ sums() {
     if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi
 }
 
-# make_base FOLDER TOKENS_1 TOKENS_2: leaves the model in FOLDER/2/model.
+# make_base FOLDER [TOKENS]: leaves the model in FOLDER/2/model; TOKENS of each phase instead of the recipe's.
 make_base() {
     mkdir -p "$1"
-    "$RLCD" world corpus --seed "$SEED" --tokens "$2" --p-judge "$JUDGE_1" --answer-weight "$ANSWER_1" --out "$1/1.jsonl"
-    "$RLCD" world corpus --seed $((SEED + 1)) --tokens "$3" --p-judge "$JUDGE_2" --answer-weight "$ANSWER_2" --out "$1/2.jsonl"
+    for phase in 1 2; do
+        "$RLCD" world corpus --config "models/tiny/phase-$phase.yaml" ${2:+--tokens "$2"} --out "$1/$phase.jsonl"
+    done
     "$RLCD" tokenizer train --text "$1/1.jsonl" --vocab "$VOCABULARY" --pretokenizer "$PRETOKENIZER" --special '<eos>' --out "$1/tokenizer"
-    "$RLCD" pretrain --text "$1/1.jsonl" --tokenizer "$1/tokenizer" --config-model tiny --tokens "$2" --seed "$SEED" --out "$1/1"
-    "$RLCD" pretrain --text "$1/2.jsonl" --model "$1/1/model" --tokens "$3" --seed $((SEED + 1)) --out "$1/2"
+    "$RLCD" pretrain --config models/tiny/phase-1.yaml ${2:+--tokens "$2"} --text "$1/1.jsonl" --tokenizer "$1/tokenizer" --out "$1/1"
+    "$RLCD" pretrain --config models/tiny/phase-2.yaml ${2:+--tokens "$2"} --text "$1/2.jsonl" --model "$1/1/model" --out "$1/2"
 }
 
 mkdir -p "$WORK/out/first-steps"
-make_base "$WORK/first-steps" "$FIRST_TOKENS" "$FIRST_TOKENS"
+make_base "$WORK/first-steps" "$FIRST_TOKENS"
 cp "$WORK/first-steps/2/model/model.safetensors" "$WORK/out/first-steps/"
 if [ "${1:-}" = --first ]; then
     (cd "$WORK/out" && sums first-steps/model.safetensors) | grep -F -x -f models/tiny/SHA256SUMS || {
@@ -44,7 +42,7 @@ if [ "${1:-}" = --first ]; then
     exit 0
 fi
 
-make_base "$WORK" "$TOKENS_1" "$TOKENS_2"
+make_base "$WORK"
 for file in $FILES; do cp "$WORK/2/model/$file" "$WORK/out/"; done
 (cd "$WORK/out" && sums $FILES first-steps/model.safetensors) > "$WORK/SHA256SUMS"
 if [ "${1:-}" = --check ]; then
