@@ -62,6 +62,12 @@ START_TEST(demo_short) {
     CliResult again = cli_ok(&arena, "demo", "--quiet", out, SHORT);
     ck_assert(text_equal(again.out, first.out));
     ck_assert(text_equal(cli_tree(&arena, place), before));
+    // The page is made from files: `report` makes the same one from the folder.
+    Text page, same;
+    cli_ok(&arena, "report", place, "--pairs", "6", "--prompts", "8", "--out", cli_format(&arena, "%s/again/report.html", dir));
+    ck_ok(file_read(&page, &arena, path_join(&arena, place, "report.html"), 16 << 20, &error), error);
+    ck_ok(file_read(&same, &arena, cli_format(&arena, "%s/again/report.html", dir), 16 << 20, &error), error);
+    ck_assert(text_equal(page, same));
 }
 END_TEST
 

@@ -227,6 +227,48 @@ START_TEST(little_and_odd_data) {
 }
 END_TEST
 
+// ---- sweeps over the world's knobs
+
+static const char PREDICT[] =
+    "{\"task\":\"harmless\",\"delta\":0.5,\"method\":\"p\",\"score\":0.25}\n"
+    "{\"task\":\"harmless\",\"delta\":0.5,\"method\":\"rlcd\",\"optimum\":[{\"beta\":0.5,\"score\":0.75}]}\n"
+    "{\"task\":\"harmless\",\"delta\":1,\"method\":\"rlcd\",\"optimum\":[{\"beta\":0.5,\"score\":0.875}]}\n"
+    "{\"task\":\"harmless\",\"delta\":1,\"method\":\"</svg><b>-x\",\"optimum\":[{\"beta\":0.5,\"score\":0.5}]}\n"
+    "{\"task\":\"harmless\",\"min_sentences\":2,\"method\":\"rlcd\",\"optimum\":[{\"beta\":0.5,\"score\":0.5}]}\n"
+    "{\"task\":\"outline\",\"delta\":1,\"method\":\"rlcd\",\"optimum\":[{\"beta\":0.5,\"score\":0.5}]}\n";
+static const char POINTS[] =
+    "{\"task\":\"harmless\",\"delta\":0.5,\"method\":\"rlcd\",\"oracle\":0.5,\"low\":-3,\"high\":3}\n"
+    "{\"task\":\"harmless\",\"delta\":0.5,\"method\":\"odd\",\"oracle\":0.5}\n";
+
+// A figure for each knob of a task that is on the page, with lines, trained models, and names that only the sweep has.
+START_TEST(sweeps) {
+    const char *dir = matrix_small(&arena, folder, "a", 1);
+    cli_file(&arena, folder, "predict.jsonl", PREDICT);
+    ck_ok(directory_make(path_join(&arena, folder, "retrain"), &error), error);
+    SweepList list;
+    ResultsList results;
+    Str with = str_make(&arena), without = str_make(&arena);
+    ck_ok(results_read(&results, &arena, &dir, 1, 4, &error), error);
+    ReportConfig config = {.path = "x/report.html", .prompts = 1};
+    report_page(&without, &results, &config, &arena);
+    for (int trained = 0; trained < 2; trained++) {
+        if (trained) cli_file(&arena, folder, "retrain/points.jsonl", POINTS);
+        ck_ok(sweep_read(&list, &arena, folder, &error), error);
+        config.sweeps = &list;
+        with = str_make(&arena);
+        report_page(&with, &results, &config, &arena);
+        check_page(with.data);
+        ck_assert_int_eq(count(with.data, "<svg "), count(without.data, "<svg ") + 2);
+        ck_assert_int_eq(count(with.data, "Filled marks: models trained"), trained);
+        ck_assert_int_eq(count(with.data, "At the right end: base 0.250; rlcd 0.875; "), 1);
+        ck_assert_int_eq(count(with.data, " odd 0.500;"), trained);
+        ck_assert(strstr(with.data, "delta: what an affix moves") && strstr(with.data, ">min_sentences<"));
+        ck_assert(strstr(with.data, "&lt;/svg&gt;&lt;b&gt;-x") != NULL && strstr(with.data, "predict.csv") != NULL);
+    }
+    ck_assert(strstr(without.data, "What the knobs") == NULL);
+}
+END_TEST
+
 // ---- curves and judges
 
 static ResultMethod method_of(const MatrixMethod **runs) { return (ResultMethod){.name = TEXT("m"), .kind = TEXT("rlcd"), .run = runs}; }
@@ -362,6 +404,34 @@ START_TEST(the_verb) {
 }
 END_TEST
 
+// A demo's folder stands for its matrices, seeds by number, and its sweeps.
+START_TEST(a_demos_folder) {
+    const char *demo = path_join(&arena, folder, "demo"), *task = path_join(&arena, demo, "harmless");
+    ck_ok(directory_make(path_join(&arena, demo, "retrain"), &error), error);
+    ck_ok(directory_make(path_join(&arena, task, "seed-x"), &error), error);
+    const char *b = matrix_small(&arena, task, "seed-10", 10), *a = matrix_small(&arena, task, "seed-9", 9);
+    cli_file(&arena, demo, "predict.jsonl", PREDICT);
+    cli_file(&arena, demo, "retrain/points.jsonl", POINTS);
+    const char *out = path_join(&arena, folder, "r.html"), *data = path_join(&arena, folder, "r-data");
+    cli_ok(&arena, "report", a, b, "--out", out);
+    Text single = text_of(read_text(folder, "r.html"));
+    ck_assert_int_eq(count(read_text(data, "predict.csv"), "\n"), 1);
+    CliResult r = cli_ok(&arena, "report", demo, "--out", out);
+    ck_assert(strstr(r.out.data, "4 held-out prompts a seed, 2 seeds") != NULL);
+    const char *page = read_text(folder, "r.html"), *csv = read_text(data, "predict.csv");
+    check_page(page);
+    ck_assert(strstr(csv, "\nharmless,delta,0.5,rlcd,calculated,0.75,,\n") && strstr(csv, "\nharmless,delta,0.5,rlcd,trained,0.5,-3,3\n"));
+    ck_assert(strstr(csv, "outline") == NULL && count(page, "<svg ") == count(single.data, "<svg ") + 2);
+    // Seeds by number: the page but for its sweeps is that of the two folders in their order.
+    const char *cut = strstr(page, "<h3>What the knobs");
+    ck_assert(cut && strncmp(page, single.data, (size_t)(cut - page)) == 0);
+    cli_file(&arena, demo, "predict.jsonl", "{\"task\":1}");
+    r = cli_run(&arena, "report", demo, "--out", out);
+    ck_assert_int_eq(r.code, 1);
+    ck_assert(strstr(r.err.data, "predict.jsonl:1") != NULL && strstr(r.out.data, "2 seeds") != NULL);
+}
+END_TEST
+
 // Verdicts beside a stage's files do not change its golden hash: they are no work of the stage.
 START_TEST(verdicts_leave_the_hash) {
     char before[65], after[65], other[65];
@@ -404,11 +474,13 @@ Suite *suite_report(void) {
     tcase_add_test(tc, two_tasks);
     tcase_add_test(tc, hostile_texts);
     tcase_add_test(tc, little_and_odd_data);
+    tcase_add_test(tc, sweeps);
     tcase_add_test(tc, curves);
     tcase_add_test(tc, hacking);
     tcase_add_test(tc, where_rlaif_meets_rlcd);
     tcase_add_test(tc, csv_fields);
     tcase_add_test(tc, the_verb);
+    tcase_add_test(tc, a_demos_folder);
     tcase_add_test(tc, verdicts_leave_the_hash);
     tcase_add_test(tc, the_verb_refuses);
     suite_add_tcase(suite, tc);

@@ -5,6 +5,7 @@
 //                       held_out/                        plain pairs on held-out prompts, then labelled by the oracle
 //                       METHOD/accuracy/                 preference accuracy on those
 //                       */oracle.jsonl                   the oracle's verdict on what lies beside it
+//     OUT/predict.jsonl     what the knobs predict (--full)
 //     OUT/report.html
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +13,10 @@
 #include "tensor/base/file.h"
 #include "tensor/base/sha256.h"
 #include "tools/console.h"
+#include "tools/demo_predict.h"
 #include "tools/matrix.h"
 #include "tools/options.h"
 #include "tools/stage.h"
-#include "tools/world_predict.h"
 #include "tools/world_rows.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL, &OPTIONS_OUT,        &OPTIONS_DATA, &OPTIONS_TASK,
@@ -198,47 +199,15 @@ static Status final_hash(Demo *d, Str *summary, Error *error) {
 
 // ---- the calculation over delta and leak
 
-static Status predict_knob(Demo *d, Str *table, Str *rows, const WorldTask *task, const char *knob, const double *value, int n) {
-    Arena *arena = &d->tool->text;
-    World world = d->world;
-    PredictConfig config = {.task = task, .n = 4000, .seed = (uint64_t)args_int(d->all, "seed"), .betas = 1, .beta = {0.5}};
-    for (int i = 0; i < n; i++) {
-        Prediction *p = arena_alloc(arena, sizeof *p);
-        *world_knob(&world.knobs, world_find_knob(text_of(knob))) = value[i];
-        world_predict(p, arena, &world, &config);
-        world_predict_write(rows, p, &config, knob, value[i]);
-        str_printf(table, "%-9s %-6s %5.2f ", task->name.data, knob, value[i]);
-        for (int m = 0; m < p->methods; m++) str_printf(table, " %14.3f", p->method[m].mean[0].score);
-        str_append_char(table, '\n');
-        if (console_stop_wanted()) return ERR_STOPPED;
-    }
-    return OK;
-}
-
 // How the optimum's oracle moves with the shift of the prompts and with their confound, without a language model.
-static Status predict(Demo *d, Str *table, const char *const *tasks, int n, Error *error) {
-    static const double DELTA[] = {0.25, 0.5, 1, 1.5, 2}, LEAK[] = {0, 0.3, 0.6, 1};
+static Status predict(Demo *d, Str *table, const char *const *names, int n, Error *error) {
     Arena *arena = &d->tool->text;
-    Str rows = str_make(arena);
-    str_append(
-        table,
-        TEXT("\nWhat the knobs predict without a language model (rlcd world predict): oracle of each method's optimum, KL weighed 0.5\n"));
-    str_printf(table, "%-9s %-12s ", "task", "knob");
-    for (int v = -1; v < d->world.knobs.voices; v++) {
-        const char *voice = v < 0 ? "" : d->world.knobs.voice[v].name.data;
-        if (v < 0)
-            str_printf(table, " %14s", "rlcd");
-        else
-            for (int k = 0; k < 2; k++) str_printf(table, " %7s-%-6.6s", k ? "rescore" : "rlaif", voice);
-    }
-    str_append_char(table, '\n');
-    for (int i = 0; i < n; i++) {
-        const WorldTask *task = world_find_task(&d->world, text_of(tasks[i]));
-        if (predict_knob(d, table, &rows, task, "delta", DELTA, sizeof DELTA / sizeof *DELTA) != OK ||
-            predict_knob(d, table, &rows, task, "leak", LEAK, sizeof LEAK / sizeof *LEAK) != OK)
-            return error_set(error, ERR_STOPPED, "demo: stopped in the calculation; everything before it is stored");
-    }
-    return file_write(path_join(arena, d->out, "predict.jsonl"), rows.data, rows.size, error);
+    const WorldTask *tasks[WORLD_TASKS_MAX];
+    KnobValue values[DEMO_KNOB_VALUES];
+    int n_values = demo_knob_values(values);
+    for (int i = 0; i < n; i++) tasks[i] = world_find_task(&d->world, text_of(names[i]));
+    return demo_predict(table, arena, &d->world, tasks, n, values, n_values, (uint64_t)args_int(d->all, "seed"),
+                        path_join(arena, d->out, "predict.jsonl"), console_stop_wanted, error);
 }
 
 // ---- the verb
@@ -271,9 +240,17 @@ static Status demo(Demo *d, Str *summary, Error *error) {
     d->dir = arena_alloc(&tool->text, (size_t)(n * seeds) * sizeof *d->dir);
     for (int64_t seed = first; seed < first + seeds; seed++)
         for (int i = 0; i < n; i++) TRY(run_seed(d, tasks[i], seed, error));
-    TRY(stage_report(tool, d->dir, d->dirs, path_join(&tool->text, d->out, "report.html"), 6, 8, summary, error));
+
+    // The page shows the calculation: it is made first.
+    Str predicted = str_make(&tool->text);
+    str_append(&predicted, TEXT(""));
+    if (full) TRY(predict(d, &predicted, tasks, n, error));
+    ReportInputs inputs = {
+        .dirs = d->dir, .n = d->dirs, .sweeps = d->out, .path = path_join(&tool->text, d->out, "report.html"), .pairs = 6, .prompts = 8};
+    TRY(stage_report(tool, &inputs, summary, error));
     TRY(final_hash(d, summary, error));
-    return full ? predict(d, summary, tasks, n, error) : OK;
+    str_append(summary, str_text(&predicted));
+    return OK;
 }
 
 int cmd_demo(int argc, const char *const *argv) {

@@ -10,6 +10,7 @@
 #include "tools/report_figures.h"
 #include "tools/report_samples.h"
 #include "tools/report_style.h"
+#include "tools/report_sweep.h"
 
 // ---- three sentences
 
@@ -263,6 +264,7 @@ static void put_task(Page *page, const ReportConfig *config) {
     if (page->task) put_lead(s, page->results, false);
     put_table(page);
     put_figures(page);
+    if (config->sweeps) figure_sweeps(page, config->sweeps);
     str_printf(s, "</section>\n<section id=\"samples-%d\"><h2>Read for yourself</h2>\n", page->task);
     samples_replies(page, config->prompts);
     samples_pairs(page);
@@ -333,7 +335,7 @@ Status report_write(const ResultsList *list, const ReportConfig *config, Arena *
     const char *data = data_folder(arena, config->path);
     Str s = str_make(arena);
     report_page(&s, list, config, arena);
-    TRY(report_data_write(list, data, arena, error));
+    TRY(report_data_write(list, config->sweeps, data, arena, error));
     if (folder) *folder = data;
     return file_write(config->path, s.data, s.size, error);
 }

@@ -3,10 +3,12 @@
 #define TOOLS_REPORT_H
 
 #include "tools/results.h"
+#include "tools/sweep.h"
 
 typedef struct {
-    const char *path;  // of the page; "x/report.html" has its numbers in "x/report-data"
-    int prompts;       // held-out prompts whose replies are shown
+    const char *path;         // of the page; "x/report.html" has its numbers in "x/report-data"
+    int prompts;              // held-out prompts whose replies are shown
+    const SweepList *sweeps;  // what turning the knobs does; NULL: nothing is known
 } ReportConfig;
 
 // Appends the page. The folder of its numbers is linked beside it.

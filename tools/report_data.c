@@ -108,7 +108,35 @@ static void put_rejections(Str *s, const Results *r) {
         }
 }
 
-Status report_data_write(const ResultsList *list, const char *folder, Arena *arena, Error *error) {
+static void put_lines(Str *s, const Sweep *sweep, const SweepLines *lines, const char *source) {
+    for (int i = 0; i < lines->count; i++)
+        for (int k = 0; k < lines->line[i].points; k++) {
+            const SweepPoint *point = &lines->line[i].point[k];
+            report_data_field(s, sweep->task);
+            str_append_char(s, ',');
+            report_data_field(s, sweep->knob);
+            put(s, point->value);
+            str_append_char(s, ',');
+            report_data_field(s, lines->line[i].name);
+            str_printf(s, ",%s", source);
+            put(s, point->oracle);
+            put(s, point->low);
+            put(s, point->high);
+            str_append_char(s, '\n');
+        }
+}
+
+// What the page of these results shows of the sweeps.
+static void put_sweeps(Str *s, const Results *r, const SweepList *sweeps) {
+    for (int i = 0; sweeps && i < sweeps->count; i++) {
+        const Sweep *sweep = sweeps->sweep[i];
+        if (!text_equal(sweep->task, r->task)) continue;
+        put_lines(s, sweep, &sweep->predicted, "calculated");
+        put_lines(s, sweep, &sweep->trained, "trained");
+    }
+}
+
+Status report_data_write(const ResultsList *list, const SweepList *sweeps, const char *folder, Arena *arena, Error *error) {
     static const struct {
         const char *name, *header;
         void (*put)(Str *, const Results *);
@@ -125,5 +153,8 @@ Status report_data_write(const ResultsList *list, const char *folder, Arena *are
         for (int t = 0; t < list->count; t++) FILES[i].put(&s, &list->task[t]);
         TRY(file_write(path_join(arena, folder, FILES[i].name), s.data, s.size, error));
     }
-    return OK;
+    Str s = str_make(arena);
+    str_append(&s, TEXT("task,knob,value,method,source,oracle,low,high\n"));
+    for (int t = 0; t < list->count; t++) put_sweeps(&s, &list->task[t], sweeps);
+    return file_write(path_join(arena, folder, "predict.csv"), s.data, s.size, error);
 }

@@ -4,9 +4,10 @@
 #define TOOLS_REPORT_DATA_H
 
 #include "tools/results.h"
+#include "tools/sweep.h"
 
-// Writes methods.csv, seeds.csv, steps.csv and rejections.csv into the folder, which is made.
-Status report_data_write(const ResultsList *list, const char *folder, Arena *arena, Error *error);
+// Writes methods.csv, seeds.csv, steps.csv, rejections.csv and predict.csv into the folder, which is made; `sweeps` may be NULL.
+Status report_data_write(const ResultsList *list, const SweepList *sweeps, const char *folder, Arena *arena, Error *error);
 
 // Appends one field: quoted where it must be.
 void report_data_field(Str *s, Text text);

@@ -5,67 +5,18 @@
 
 #include "tools/html.h"
 #include "tools/report_curve.h"
+#include "tools/report_frame.h"
 #include "tools/report_style.h"
 #include "tools/svg.h"
 
-enum { WIDTH = 420, LABELS = 64 };
-
-// ---- shared
-
-static const char *make_id(Page *page, const char *name, int number) {
-    Str s = str_make(page->arena);
-    str_printf(&s, "t%d-%s-%d", page->task, name, number);
-    return s.data;
-}
-
-static void begin_figure(Page *page, const char *title) {
-    str_append(page->out, TEXT("<figure><h3>"));
-    html_text(page->out, text_of(title));
-    str_append(page->out, TEXT("</h3>\n"));
-}
-
-// The caption, and the file with the numbers.
-static void end_figure(Page *page, const char *caption, const char *file) {
-    str_append(page->out, TEXT("<figcaption>"));
-    html_text(page->out, text_of(caption));
-    str_append(page->out, TEXT(" <a href=\""));
-    html_text(page->out, text_of(page->data));
-    str_printf(page->out, "/%s\">%s</a></figcaption></figure>\n", file, file);
-}
-
-// Room for names of this many bytes at 12 units a letter's height.
-static double name_width(const Results *r) {
-    size_t most = 4;
-    for (int i = 0; i < r->methods; i++)
-        if (r->method[i].name.size > most) most = r->method[i].name.size;
-    double width = 6.9 * (double)most + 12;
-    return width > 170 ? 170 : width;
-}
-
-// A name that would not fit its room is cut.
-static Text short_name(Page *page, Text name) {
-    enum { MOST = 23 };
-    if (name.size <= MOST) return name;
-    size_t end = MOST - 1;
-    while (end && ((unsigned char)name.data[end] & 0xc0) == 0x80) end--;
-    Str s = str_make(page->arena);
-    str_append(&s, (Text){name.data, end});
-    str_append(&s, TEXT("\xE2\x80\xA6"));
-    return str_text(&s);
-}
-
-// "0.757", "75.7%"
-static void put_value(Str *s, double value, bool percent, int decimals) {
-    html_number(s, percent ? 100 * value : value, percent ? decimals - 2 : decimals);
-    if (percent) str_append(s, TEXT("%"));
-}
+enum { WIDTH = FIGURE_WIDTH, LABELS = 64 };
 
 // ---- dots with whiskers
 
 static void dot_row(Page *page, Svg *svg, const ResultMethod *m, const Estimate *e, double y, double names, bool percent, int decimals) {
     const Results *r = page->results;
     svg_group(svg, report_class(m), NULL);
-    svg_label(svg, "name", names - 8, y + 4, "end", short_name(page, m->name));
+    svg_label(svg, "name", names - 8, y + 4, "end", figure_short_name(page, m->name));
     // Thick: the prompts alone; thin with ends: the interval of the table.
     if (e->seeds > 1 && e->sampled) svg_rule(svg, "thick", svg_x(svg, e->prompts.low), y, svg_x(svg, e->prompts.high), y);
     if (e->ranged) {
@@ -79,7 +30,7 @@ static void dot_row(Page *page, Svg *svg, const ResultMethod *m, const Estimate 
     svg_mark(svg, report_turn(r, m), svg_x(svg, e->mean), y, 4.2, true);
     svg_group_end(svg);
     Str value = str_make(page->arena);
-    put_value(&value, e->mean, percent, decimals);
+    figure_value(&value, e->mean, percent, decimals);
     svg_label(svg, "value", WIDTH, y + 4, "end", str_text(&value));
 }
 
@@ -97,7 +48,7 @@ void figure_methods(Page *page, const char *id, const char *title, ResultMeasure
         svg_widen(&low, &high, e->mean);
         if (e->ranged) svg_widen(&low, &high, e->interval.low), svg_widen(&low, &high, e->interval.high);
         str_printf(&description, "%s%.*s ", rows > 1 ? ", " : "", (int)r->method[i].name.size, r->method[i].name.data);
-        put_value(&description, e->mean, percent, decimals);
+        figure_value(&description, e->mean, percent, decimals);
     }
     if (rows == 0) return;
     if (measure == RESULT_ORACLE) low = 0, high = 1;
@@ -105,10 +56,10 @@ void figure_methods(Page *page, const char *id, const char *title, ResultMeasure
     // Shares that are all alike still get an axis of some percents.
     if (percent && high - low < 0.1) low -= 0.05, high += 0.05;
     SvgTicks ticks = svg_ticks(low, high, 5), none = svg_ticks(0, 1, 2);
-    double names = name_width(r), height = 12 + 30.0 * rows;
+    double names = figure_name_width(r), height = 12 + 30.0 * rows;
 
-    begin_figure(page, title);
-    Svg svg = svg_open(page->out, make_id(page, id, 0), title, str_text(&description), WIDTH, height + 42);
+    figure_begin(page, title);
+    Svg svg = svg_open(page->out, figure_id(page, id, 0), title, str_text(&description), WIDTH, height + 42);
     svg_area(&svg, names, WIDTH - 50, 4, height, &ticks, &none);
     svg_axis_x(&svg, &ticks, axis, percent);
     if (svg_is_drawn(reference)) svg_rule(&svg, "even", svg_x(&svg, reference), svg.top, svg_x(&svg, reference), svg.bottom);
@@ -117,7 +68,7 @@ void figure_methods(Page *page, const char *id, const char *title, ResultMeasure
         if (e->seeds && svg_is_drawn(e->mean)) dot_row(page, &svg, &r->method[i], e, 20 + 30.0 * row++, names, percent, decimals);
     }
     svg_close(&svg);
-    end_figure(page, caption, "methods.csv");
+    figure_end(page, caption, "methods.csv");
 }
 
 // ---- curves over steps
@@ -149,11 +100,11 @@ static void small_figure(Page *page, const ResultMethod *m, int number, const Cu
     } else {
         str_append(&said, has_oracle ? TEXT("No own score was logged.") : TEXT("No oracle scored these rollouts."));
     }
-    str_append(&name, short_name(page, m->name));
+    str_append(&name, figure_short_name(page, m->name));
     str_printf(page->out, "<figure class=\"%s\"><h4>", report_class(m));
     html_text(page->out, str_text(&name));
     str_append(page->out, TEXT("</h4>\n"));
-    Svg svg = svg_open(page->out, make_id(page, "steps", number), name.data, str_text(&said), 280, 268);
+    Svg svg = svg_open(page->out, figure_id(page, "steps", number), name.data, str_text(&said), 280, 268);
     if (has_oracle) step_plot(&svg, c, &x, oracle, false, 24, 112, "oracle");
     if (h.seen) svg_rule(&svg, "even", svg_x(&svg, h.step), 24, svg_x(&svg, h.step), 230);
     if (has_score) step_plot(&svg, c, &x, score, true, 146, 230, "own preference score");
@@ -230,7 +181,7 @@ static void end_labels(Page *page, Svg *svg, ResultMeasure across, ResultMeasure
         svg_group(svg, report_class(m), NULL);
         svg_rule(svg, "leader", x, at, svg->right + 8, y[k]);
         if (marked) svg_mark(svg, report_turn(r, m), x, at, 4.4, true);
-        svg_label(svg, "name", svg->right + 11, y[k] + 4, "start", short_name(page, m->name));
+        svg_label(svg, "name", svg->right + 11, y[k] + 4, "start", figure_short_name(page, m->name));
         svg_group_end(svg);
     }
 }
@@ -259,9 +210,9 @@ static void distance_plot(Page *page, const Curve *curve, ResultMeasure measure,
     }
     if (!any) return;
     SvgTicks x = svg_ticks(x_low, x_high, 5), y = svg_ticks(low, high, 5);
-    begin_figure(page, title);
-    Svg svg = svg_open(page->out, make_id(page, "kl", measure == RESULT_ORACLE), title, str_text(&description), WIDTH, 300);
-    svg_area(&svg, 36, WIDTH - name_width(r) - 4, 26, 258, &x, &y);
+    figure_begin(page, title);
+    Svg svg = svg_open(page->out, figure_id(page, "kl", measure == RESULT_ORACLE), title, str_text(&description), WIDTH, 300);
+    svg_area(&svg, 36, WIDTH - figure_name_width(r) - 4, 26, 258, &x, &y);
     svg_axis_y(&svg, &y, measure == RESULT_ORACLE ? "oracle" : "own preference score", false);
     svg_axis_x(&svg, &x, "KL to the base model, nats a reply", false);
     for (int m = 0; m < r->methods; m++) {
@@ -274,7 +225,7 @@ static void distance_plot(Page *page, const Curve *curve, ResultMeasure measure,
     }
     end_labels(page, &svg, RESULT_KL, measure);
     svg_close(&svg);
-    end_figure(page, caption, "steps.csv");
+    figure_end(page, caption, "steps.csv");
 }
 
 void figure_distance(Page *page) {
@@ -367,7 +318,7 @@ void figure_judges(Page *page) {
     Str said = str_make(page->arena);
     if (meets) {
         str_append(&said, TEXT("RLAIF meets RLCD where its judge is right in "));
-        put_value(&said, meeting, true, 2);
+        figure_value(&said, meeting, true, 2);
         str_append(&said, TEXT(" of its labels (straight line between neighbouring judges). "));
     } else {
         str_append(&said, above ? TEXT("RLAIF\xE2\x80\x99s mean lies above RLCD\xE2\x80\x99s with every judge that was tried. ")
@@ -384,9 +335,9 @@ void figure_judges(Page *page) {
     str_append(&said, TEXT("Whiskers and band: 95\xE2\x80\xAF%. RLCD needs no judge: it is a line."));
     SvgTicks x = svg_ticks(x_low, x_high, 5), y = svg_ticks(low, high, 5);
     const char *title = "How good must a judge be?";
-    begin_figure(page, title);
-    Svg svg = svg_open(page->out, make_id(page, "judges", 0), title, str_text(&said), WIDTH, 300);
-    svg_area(&svg, 36, WIDTH - name_width(r) - 4, 26, 258, &x, &y);
+    figure_begin(page, title);
+    Svg svg = svg_open(page->out, figure_id(page, "judges", 0), title, str_text(&said), WIDTH, 300);
+    svg_area(&svg, 36, WIDTH - figure_name_width(r) - 4, 26, 258, &x, &y);
     svg_axis_y(&svg, &y, "oracle after training", false);
     svg_axis_x(&svg, &x, "labels that take the oracle's side", true);
     judge_level(page, &svg);
@@ -397,5 +348,5 @@ void figure_judges(Page *page) {
     judge_line(page, &svg, "rlaif");
     end_labels(page, &svg, RESULT_LABEL, RESULT_ORACLE);
     svg_close(&svg);
-    end_figure(page, said.data, "methods.csv");
+    figure_end(page, said.data, "methods.csv");
 }

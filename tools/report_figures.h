@@ -2,16 +2,7 @@
 #ifndef TOOLS_REPORT_FIGURES_H
 #define TOOLS_REPORT_FIGURES_H
 
-#include "tools/results.h"
-
-// The page that is being written.
-typedef struct {
-    Str *out;
-    Arena *arena;
-    const Results *results;  // of one task
-    int task;                // its number on the page, from 0: part of every id
-    const char *data;        // folder of the CSV files, as the page links to it
-} Page;
+#include "tools/report_frame.h"
 
 // Methods as dots with whiskers: one measure, named `axis` below its scale. `reference` NAN: no line. Nothing is written when no method
 // has the measure.

@@ -93,9 +93,17 @@ Status stage_pretrain(Tool *tool, const char *dir, Str *summary, Error *error);
 // The table of matrix folders (one a seed), as wide as the terminal.
 Status stage_table(Tool *tool, const char *const *dirs, int n, Str *summary, Error *error);
 
-// The same, and the page `path` with this many pairs and prompts to read; the table is in `summary` also when the page cannot be
-// written.
-Status stage_report(Tool *tool, const char *const *dirs, int n, const char *path, int pairs, int prompts, Str *summary, Error *error);
+// What a report is made of.
+typedef struct {
+    const char *const *dirs;  // matrix folders (one a seed)
+    int n;
+    const char *sweeps;  // a demo's folder, whose sweeps over the world's knobs are shown where there are some; NULL: none
+    const char *path;    // of the page
+    int pairs, prompts;  // to read
+} ReportInputs;
+
+// The same, and the page; the table is in `summary` also when the page cannot be written.
+Status stage_report(Tool *tool, const ReportInputs *inputs, Str *summary, Error *error);
 
 // ---- verbs; each takes what follows its name on the command line and returns the exit code
 

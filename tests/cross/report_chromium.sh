@@ -11,9 +11,19 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 if [ -z "$browser" ]; then echo "report_chromium: no Chromium is installed (apt-get install chromium)" >&2; exit 2; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for seed in 1 2 3; do sh tests/matrix.sh "$work/$seed" "$seed" 256 25; done
-"$rlcd" report "$work/1" "$work/2" "$work/3" --out "$work/many.html" >/dev/null
-"$rlcd" report "$work/1" --out "$work/one.html" >/dev/null
+# Three seeds in a demo's folder, with sweeps over the knobs and retrained models.
+demo=$work/demo
+mkdir -p "$demo/harmless" "$demo/retrain"
+for seed in 1 2 3; do sh tests/matrix.sh "$demo/harmless/seed-$seed" "$seed" 256 25; done
+"$rlcd" world predict --n 1000 --sweep delta=0.25,0.5,1,1.5,2 --sweep leak=0,0.3,0.6,1 --out "$demo/predict.jsonl" --quiet >/dev/null
+for at in delta:0.25:0.62 delta:0.5:0.7 delta:1:0.77 delta:1.5:0.78 delta:2:0.8 leak:0:0.79 leak:0.3:0.77 leak:0.6:0.74 leak:1:0.68; do
+    for method in base:-0.3 rlcd:0 rlaif-novice:-0.2; do
+        echo "$at:$method" | awk -F: '{ o = $3 + $5; printf "{\"task\":\"harmless\",\"%s\":%s,\"method\":\"%s\",\"oracle\":%.3f," \
+            "\"low\":%.3f,\"high\":%.3f}\n", $1, $2, $4, o, o - 0.03, o + 0.03 }'
+    done
+done >"$demo/retrain/points.jsonl"
+"$rlcd" report "$demo" --out "$work/many.html" >/dev/null
+"$rlcd" report "$demo/harmless/seed-1" --out "$work/one.html" >/dev/null
 
 # Looks at a page in a frame of a given width and writes what is wrong with it into its own body.
 cat >"$work/look.html" <<'EOF'
@@ -74,5 +84,11 @@ for page in many one; do
         browse --window-size=1180,6000 --blink-settings=preferredColorScheme=$scheme --screenshot="$pictures/$page-$scheme.png" \
             "file://$work/$page.html"
     done
+    # As on a phone: a window cannot be as narrow, a frame can.
+    if [ -n "$pictures" ]; then
+        printf '<!doctype html><body style="margin:0"><iframe style="border:0;width:390px;height:16000px" src="%s.html">' "$page" \
+            >"$work/phone.html"
+        browse --window-size=500,16000 --screenshot="$pictures/$page-phone.png" "file://$work/phone.html"
+    fi
 done
 exit $status

@@ -23,6 +23,8 @@ static const char *const FILES[][2] = {
     {"r/metrics.jsonl", "{\"step\":0,\"phase\":\"ppo\",\"objective/scores\":1,\"objective/kl\":null}\n"},
     {"r/samples.jsonl", "{\"step\":0,\"reply\":\"a\"}\n{\"step\":1,\"reply\":\"a\"}\n"},
     {"r/oracle.jsonl", "{\"line\":1,\"reply\":{\"score\":0.5}}\n{\"line\":2,\"reply\":{\"score\":0.25}}\n"},
+    {"predict.jsonl", "{\"task\":\"t\",\"delta\":0.5,\"method\":\"rlcd\",\"optimum\":[{\"beta\":0.5,\"score\":0.75}]}\n"},
+    {"retrain/points.jsonl", "{\"task\":\"t\",\"delta\":0.5,\"method\":\"rlcd\",\"oracle\":0.5,\"low\":0.4,\"high\":0.6}\n"},
 };
 enum { FILE_COUNT = sizeof FILES / sizeof *FILES };
 
@@ -42,8 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         arena = arena_make("fuzz", 0);
         snprintf(dir, sizeof dir, "/tmp/fuzz_results.%d", (int)getpid());
         char below[80];
-        static const char *const FOLDERS[] = {"", "/b", "/r"};
-        for (int i = 0; i < 3; i++) {
+        static const char *const FOLDERS[] = {"", "/b", "/r", "/retrain"};
+        for (int i = 0; i < 4; i++) {
             snprintf(below, sizeof below, "%s%s", dir, FOLDERS[i]);
             REQUIRE(directory_make(below, &error) == OK, "%s", error.text);
         }
@@ -55,10 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     arena_reset(&arena);
     put(dir, FILES[chosen][0], data + 1, size - 1);
     const char *dirs[] = {dir};
-    if (results_read(&list, &arena, dirs, 1, 4, &error) == OK) {
+    SweepList sweeps;
+    if (results_read(&list, &arena, dirs, 1, 4, &error) == OK && sweep_read(&sweeps, &arena, dir, &error) == OK) {
         Str s = str_make(&arena);
         results_table(&s, &list, 100);
-        report_page(&s, &list, &(ReportConfig){.path = "report.html", .prompts = 2}, &arena);
+        report_page(&s, &list, &(ReportConfig){.path = "report.html", .prompts = 2, .sweeps = &sweeps}, &arena);
         REQUIRE(utf8_valid(str_text(&s), NULL), "fuzz_results: table or page are not UTF-8");
     } else {
         REQUIRE(error.text[0] != '\0', "fuzz_results: no sentence");
