@@ -156,7 +156,7 @@ static void add_products(const HeadWork *w, float *out, const float *weight, con
             for (size_t m = 0; m < GEMM_MR; m++) a[r * GEMM_MR + m] = m < mr ? weight[(i - i0 + r) * w->T + j + m] : 0.0f;
         for (size_t s = 0; s < S && dense; s += GEMM_NR)
             kernels.gemm_tile(out + j * S + s, S, a, b + s * BACKWARD_ROWS + (i - i0) * GEMM_NR, dense, (int)mr,
-                              (int)(S - s < GEMM_NR ? S - s : GEMM_NR), true);
+                              (int)(S - s < GEMM_NR ? S - s : GEMM_NR), TILE_PROCEED);
     }
 }
 

@@ -45,18 +45,21 @@ static void backward_rows(void *context, size_t first, size_t last, int thread) 
     }
 }
 
-// Columns are shared out, so that each column's chain stays whole.
-static void backward_columns(void *context, size_t first, size_t last, int thread) {
+// Columns are shared out, so that each column's chain stays whole; in strips, because a part of a vector is slow to load again.
+enum { STRIP = 64 };
+
+static void backward_strips(void *context, size_t first, size_t last, int thread) {
     const Norm *c = context;
+    size_t begin = first * STRIP, end = last * STRIP < c->D ? last * STRIP : c->D;
     (void)thread;
     for (size_t n = 0; n < c->N; n++)
-        kernels.rmsnorm_dw(c->dw + first, c->dy + n * c->D + first, c->x + n * c->D + first, c->rstd[n], last - first);
+        kernels.rmsnorm_dw(c->dw + begin, c->dy + n * c->D + begin, c->x + n * c->D + begin, c->rstd[n], end - begin);
 }
 
 void rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, const float *rstd, int N, int D) {
     Norm c = {.dx = dx, .dw = dw, .dy = dy, .x = x, .w = w, .rstd = (float *)rstd, .N = (size_t)N, .D = (size_t)D};
     if (dx) spread(c.N, 2 * c.D, backward_rows, &c);
-    if (dw) spread(c.D, 2 * c.N, backward_columns, &c);
+    if (dw) spread((c.D + STRIP - 1) / STRIP, 2 * c.N * STRIP, backward_strips, &c);
 }
 
 typedef struct {

@@ -125,15 +125,14 @@ static void multiply_tile(const Piece *piece, const float *a, const float *b, in
     bool first = piece->k0 + kb == 0, last = piece->k0 + kb + depth == p->K;
     float *c = p->C + (size_t)(piece->m0 + row) * p->ldc + (size_t)(piece->n0 + column);
     if (p->mode == GEMM_ADD && first && last) {
-        float whole[GEMM_MR * GEMM_NR];
-        kernels.gemm_tile(whole, GEMM_NR, a, b, (size_t)depth, mr, nr, false);
-        add_tile(c, p->ldc, whole, GEMM_NR, mr, nr);
+        kernels.gemm_tile(c, p->ldc, a, b, (size_t)depth, mr, nr, TILE_ADD);
         return;
     }
     float *chain = piece->chain + (size_t)row * piece->ld_chain + (size_t)column;
     // The next tile lies below; its rows are far apart and would be waited for.
     for (int i = 0; i < GEMM_MR; i++) __builtin_prefetch(chain + (size_t)(mr + i) * piece->ld_chain, 1);
-    kernels.gemm_tile(chain, piece->ld_chain, a, b, (size_t)depth, mr, nr, !first || p->mode == GEMM_PROCEED);
+    kernels.gemm_tile(chain, piece->ld_chain, a, b, (size_t)depth, mr, nr,
+                      !first || p->mode == GEMM_PROCEED ? TILE_PROCEED : TILE_SET);
     if (p->mode == GEMM_ADD && last) add_tile(c, p->ldc, chain, piece->ld_chain, mr, nr);
 }
 

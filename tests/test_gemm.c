@@ -251,10 +251,10 @@ START_TEST(twins) {
     for (int mr = 1; mr <= GEMM_MR; mr++)
         for (int nr = 1; nr <= GEMM_NR; nr++)
             for (int k = 0; k <= K; k += k < 10 ? 1 : 45)
-                for (int proceed = 0; proceed < 2; proceed++) {
+                for (TileMode mode = TILE_SET; mode <= TILE_ADD; mode++) {
                     for (int i = 0; i < ROOM; i++) x[i] = y[i] = number();
-                    scalar.gemm_tile(x + 1, 21, a + 3, b + 1, (size_t)k, mr, nr, proceed);
-                    native.gemm_tile(y + 1, 21, a + 3, b + 1, (size_t)k, mr, nr, proceed);
+                    scalar.gemm_tile(x + 1, 21, a + 3, b + 1, (size_t)k, mr, nr, mode);
+                    native.gemm_tile(y + 1, 21, a + 3, b + 1, (size_t)k, mr, nr, mode);
                     ck_assert_uint_eq(first_difference(x, y, ROOM), ROOM);
                 }
     // Panels of A in both directions; nothing behind the panel is written.

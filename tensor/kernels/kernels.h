@@ -25,6 +25,9 @@ enum {
     ATTN_KEYS = 16  // keys of one block of the transposed K layout
 };
 
+// What gemm_tile does with what C holds.
+typedef enum { TILE_SET, TILE_PROCEED, TILE_ADD } TileMode;
+
 // Constants of one AdamW update; the same for all elements of a step.
 typedef struct {
     float lr, beta1, beta2, eps, weight_decay;
@@ -76,8 +79,9 @@ typedef struct {
 
     // ---- matrix product tiles (tensor/gemm.c packs and calls)
     // c[i*ldc + j] for i < mr <= GEMM_MR, j < nr <= GEMM_NR: chain over k ascending of fmaf(a[k*GEMM_MR + i], b[k*GEMM_NR + j], acc).
-    // acc starts at +0, or at c when `proceed` (the chain was cut by a block). Panels are zero-filled beyond mr and nr.
-    void (*gemm_tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, bool proceed);
+    // acc starts at +0, or at c with TILE_PROCEED (the chain was cut by a block); TILE_ADD: c = c + the finished chain.
+    // Panels are zero-filled beyond mr and nr.
+    void (*gemm_tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode);
     // Packs rows [0, nr) x elements [first, first + k) of a row-major matrix of any DType as a B panel, transposed:
     // panel[kk*GEMM_NR + j] = row j, element first + kk. stride: bytes from row to row. first and k multiples of the block
     // (k of the last piece ends with the row). Columns nr..GEMM_NR are zero.
@@ -86,7 +90,7 @@ typedef struct {
     // One of the strides is 1. Nothing is written behind the panel's k*GEMM_MR elements.
     void (*pack_a)(float *panel, const float *a, size_t row_stride, size_t k_stride, size_t k, int mr);
     // A product of few rows straight from stored weights, without panels (decoding): for i < mr <= GEMM_FEW, j < n
-    // c[i*ldc + j]: chain over kk in [0, k) ascending of fmaf(a[i*lda + kk], element kk of row j, acc), acc as in gemm_tile.
+    // c[i*ldc + j]: chain over kk in [0, k) ascending of fmaf(a[i*lda + kk], element kk of row j, acc), acc from +0, or from c when `proceed`.
     // Rows of any DType lie `stride` bytes apart; k is a multiple of the block.
     void (*gemm_few)(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
                      int mr, int n, bool proceed);

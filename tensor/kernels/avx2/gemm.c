@@ -71,22 +71,30 @@ static void copy_part(float *to, size_t ld_to, const float *from, size_t ld_from
     for (int i = 0; i < mr; i++) memcpy(to + i * ld_to, from + i * ld_from, (size_t)nr * sizeof(float));
 }
 
-INLINE void tile_run(float *c, size_t ldc, const float *a, const float *b, size_t k, bool proceed, const int mr) {
+INLINE void tile_add(Tile *t, const float *c, size_t ldc, const int mr) {
+    UNROLL for (int i = 0; i < mr; i++) {
+        t->low[i] = _mm256_add_ps(_mm256_loadu_ps(c + i * ldc), t->low[i]);
+        t->high[i] = _mm256_add_ps(_mm256_loadu_ps(c + i * ldc + 8), t->high[i]);
+    }
+}
+
+INLINE void tile_run(float *c, size_t ldc, const float *a, const float *b, size_t k, TileMode mode, const int mr) {
     Tile t;
-    tile_start(&t, c, ldc, mr, proceed);
+    tile_start(&t, c, ldc, mr, mode == TILE_PROCEED);
     for (; k > 0; k--, a += GEMM_MR, b += GEMM_NR) tile_link(&t, a, 1, _mm256_loadu_ps(b), _mm256_loadu_ps(b + 8), mr);
+    if (mode == TILE_ADD) tile_add(&t, c, ldc, mr);
     tile_store(&t, c, ldc, mr);
 }
 
-static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, bool proceed) {
+static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
     if (nr < GEMM_NR) {
         float whole[GEMM_MR * GEMM_NR] = {0};
-        if (proceed) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
-        gemm_tile(whole, GEMM_NR, a, b, k, mr, GEMM_NR, proceed);
+        if (mode != TILE_SET) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
+        gemm_tile(whole, GEMM_NR, a, b, k, mr, GEMM_NR, mode);
         copy_part(c, ldc, whole, GEMM_NR, mr, nr);
         return;
     }
-    WITH_ROWS(mr, tile_run, c, ldc, a, b, k, proceed)
+    WITH_ROWS(mr, tile_run, c, ldc, a, b, k, mode)
 }
 
 // ---- transposing 8 x 8 numbers
@@ -379,7 +387,7 @@ static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const
         rest.base += dtype_bytes(type, done);
         pack_expanded(panel, &rest, type, n);
         pack_a(packed, a + done, lda, 1, n, mr);
-        gemm_tile(c, ldc, packed, panel, n, mr, GEMM_NR, proceed || done > 0);
+        gemm_tile(c, ldc, packed, panel, n, mr, GEMM_NR, proceed || done > 0 ? TILE_PROCEED : TILE_SET);
     }
 }
 

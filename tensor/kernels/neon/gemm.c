@@ -58,29 +58,35 @@ static void copy_part(float *to, size_t ld_to, const float *from, size_t ld_from
     for (int i = 0; i < mr; i++) memcpy(to + (size_t)i * ld_to, from + (size_t)i * ld_from, (size_t)nr * sizeof(float));
 }
 
-INLINE void tile_run(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, bool proceed,
+INLINE void tile_add(Tile *t, const float *c, size_t ldc, const int mr) {
+    UNROLL for (int i = 0; i < mr; i++)
+        UNROLL for (int q = 0; q < QUARTERS; q++) t->row[i][q] = vaddq_f32(vld1q_f32(c + (size_t)i * ldc + 4 * q), t->row[i][q]);
+}
+
+INLINE void tile_run(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, TileMode mode,
                      const int mr) {
     Tile t;
-    tile_start(&t, c, ldc, mr, proceed);
+    tile_start(&t, c, ldc, mr, mode == TILE_PROCEED);
     for (; k > 0; k--, a += k_step, b += GEMM_NR) tile_link(&t, a, row_step, b, mr);
+    if (mode == TILE_ADD) tile_add(&t, c, ldc, mr);
     tile_store(&t, c, ldc, mr);
 }
 
 // A from a panel (steps 1 and GEMM_MR) or from rows (steps lda and 1).
 static void tile_from(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t k, int mr, int nr,
-                      bool proceed) {
+                      TileMode mode) {
     if (nr < GEMM_NR) {
         float whole[GEMM_MR * GEMM_NR] = {0};
-        if (proceed) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
-        tile_from(whole, GEMM_NR, a, row_step, k_step, b, k, mr, GEMM_NR, proceed);
+        if (mode != TILE_SET) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
+        tile_from(whole, GEMM_NR, a, row_step, k_step, b, k, mr, GEMM_NR, mode);
         copy_part(c, ldc, whole, GEMM_NR, mr, nr);
         return;
     }
-    WITH_ROWS(mr, tile_run, c, ldc, a, row_step, k_step, b, k, proceed)
+    WITH_ROWS(mr, tile_run, c, ldc, a, row_step, k_step, b, k, mode)
 }
 
-static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, bool proceed) {
-    tile_from(c, ldc, a, 1, GEMM_MR, b, k, mr, nr, proceed);
+static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
+    tile_from(c, ldc, a, 1, GEMM_MR, b, k, mr, nr, mode);
 }
 
 // ---- panels
@@ -134,7 +140,8 @@ static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const voi
         for (size_t done = 0; done < k || done == 0; done += PIECE) {
             size_t some = k - done < PIECE ? k - done : PIECE;
             pack_piece(panel, from, type, stride, done, some, nr);
-            tile_from(c + j, ldc, a + done, lda, 1, panel, some, mr, nr, proceed || done > 0);
+            tile_from(c + j, ldc, a + done, lda, 1, panel, some, mr, nr,
+                      proceed || done > 0 ? TILE_PROCEED : TILE_SET);
         }
     }
 }

@@ -6,12 +6,12 @@
 
 enum { PIECE = 256 };  // elements of a row expanded at a time: a multiple of every type's block
 
-static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, bool proceed) {
+static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nr; j++) {
-            float acc = proceed ? c[i * ldc + j] : 0.0f;
+            float acc = mode == TILE_PROCEED ? c[i * ldc + j] : 0.0f;
             for (size_t kk = 0; kk < k; kk++) acc = fmaf(a[kk * GEMM_MR + i], b[kk * GEMM_NR + j], acc);
-            c[i * ldc + j] = acc;
+            c[i * ldc + j] = mode == TILE_ADD ? c[i * ldc + j] + acc : acc;
         }
 }
 
