@@ -90,7 +90,8 @@ typedef struct {
     // One of the strides is 1. Nothing is written behind the panel's k*GEMM_MR elements.
     void (*pack_a)(float *panel, const float *a, size_t row_stride, size_t k_stride, size_t k, int mr);
     // A product of few rows straight from stored weights, without panels (decoding): for i < mr <= GEMM_FEW, j < n
-    // c[i*ldc + j]: chain over kk in [0, k) ascending of fmaf(a[i*lda + kk], element kk of row j, acc), acc from +0, or from c when `proceed`.
+    // c[i*ldc + j]: chain over kk in [0, k) ascending of fmaf(a[i*lda + kk], element kk of row j, acc), acc from +0,
+    // or from c when `proceed`.
     // Rows of any DType lie `stride` bytes apart; k is a multiple of the block.
     void (*gemm_few)(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
                      int mr, int n, bool proceed);
