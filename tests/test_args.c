@@ -173,6 +173,9 @@ START_TEST(test_recipe) {
     ck_assert(args_double(&a, "ppo.lr") == 1e-6 && args_double(&a, "simulate.lr") == 2);
     ck_assert(args_int(&a, "seed") == 8 && args_int(&a, "ppo.steps") == 9);
     ck_assert_str_eq(args_text(&a, "ppo.stop"), "a: b");
+    ck_assert(args_given(&a, "ppo.out") && !args_asked(&a, "ppo.out") && args_asked(&a, "ppo.lr") && !args_asked(&a, "ppo.kl"));
+    PARSE(&a, &RUN, path, "--config", file_of("c.yaml", "ppo.out: p\n"));
+    ck_assert(args_asked(&a, "ppo.out") && !args_asked(&a, "ppo.lr"));
     REFUSE("'lr' could be any of simulate.lr, ppo.lr", &RUN, path, "lr=3");
     REFUSE("unknown key 'ppo.lrr'; did you mean 'ppo.lr'?", &RUN, path, "ppo.lrr=3");
     REFUSE("expected key=value behind the recipe, found 'ppo.lr'", &RUN, path, "ppo.lr");

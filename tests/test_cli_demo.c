@@ -79,6 +79,30 @@ START_TEST(demo_bits) {
 }
 END_TEST
 
+// All tasks with the methods that were asked for; the calculation is on the page.
+START_TEST(demo_full) {
+    if (getenv("RLCD_QEMU")) return;  // nothing in it is new to another machine
+    const char *place = cli_format(&arena, "%s/full", dir), *again = cli_format(&arena, "%s/again", dir);
+    CliResult r = cli_ok(&arena, "demo", "--full", "--seeds", "1", "--quiet", cli_format(&arena, "out=%s", place), "demo.prompts=8",
+                         "demo.held_out=8", "run.methods=[base]");
+    static const char *const PARTS[] = {"\nharmless: 8 held-out", "\nhelpful: 8 held-out", "\noutline: 8 held-out",
+                                        "\nharmless  delta   0.25 ", "\noutline   leak    1.00 "};
+    Str out = str_make(&arena);
+    str_printf(&out, "\n%.*s", (int)r.out.size, r.out.data);
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
+        ck_assert_msg(text_find(str_text(&out), text_of(PARTS[i])) >= 0, "no%s in %s", PARTS[i], out.data);
+    ck_assert(text_find(r.out, TEXT("\nrlcd ")) < 0);
+    Text page, same, predict;
+    ck_ok(file_read(&predict, &arena, path_join(&arena, place, "predict.jsonl"), 1 << 20, &error), error);
+    ck_assert_int_eq(cli_lines(predict), 3 * 9 * 10);
+    ck_ok(file_read(&page, &arena, path_join(&arena, place, "report.html"), 16 << 20, &error), error);
+    ck_assert(text_find(page, TEXT("id=\"t2-sweep-5-t\"")) >= 0);
+    cli_ok(&arena, "report", place, "--pairs", "6", "--prompts", "8", "--out", path_join(&arena, again, "report.html"));
+    ck_ok(file_read(&same, &arena, path_join(&arena, again, "report.html"), 16 << 20, &error), error);
+    ck_assert(text_equal(page, same));
+}
+END_TEST
+
 // A copy of what is installed, in which a file can be damaged.
 static const char *installed_copy(void) {
     const char *command = cli_format(&arena,
@@ -126,6 +150,7 @@ Suite *suite_cli_demo(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, demo_short);
     tcase_add_test(tc, demo_bits);
+    tcase_add_test(tc, demo_full);
     tcase_add_test(tc, demo_bad);
     tcase_add_test(tc, demo_damaged_base);
     suite_add_tcase(suite, tc);

@@ -23,7 +23,7 @@ typedef struct {
     Arena *arena;
     Error *error;
     Assignment *given;
-    int count, room;
+    int count, room, recipe;  // the first ones are the recipe's
 } ArgsParser;
 
 static const char *join(Arena *arena, const char *a, const char *b, const char *c) {
@@ -253,6 +253,7 @@ static Status read_sources(ArgsParser *p, int argc, const char *const *argv) {
     if (verb->recipe && n > 0) {
         const char *path = verb->find_recipe == NULL ? args->positional[0] : verb->find_recipe(p->arena, args->positional[0]);
         TRY(read_file(&files, path));
+        files.recipe = files.count;
         for (int i = 1; i < n; i++) TRY(read_override(p, args->positional[i]));
     }
     for (int i = 0; i < p->count; i++)
@@ -296,6 +297,7 @@ static Status apply(ArgsParser *p) {
         const Assignment *a = &p->given[i];
         TRY(value_set(&args->value[a->index], p->arena, &a->value, a->place, grown[a->index], p->error));
         args->value[a->index].given = true;
+        if (i >= p->recipe) args->value[a->index].asked = true;
         grown[a->index] = a->line;
     }
     for (int i = 0; i < args->count; i++) {
@@ -368,6 +370,7 @@ int args_list(const Args *args, const char *key, const char *const **items) {
 
 bool args_has(const Args *args, const char *key) { return get(args, key, -1)->present; }
 bool args_given(const Args *args, const char *key) { return get(args, key, -1)->given; }
+bool args_asked(const Args *args, const char *key) { return get(args, key, -1)->asked; }
 
 int args_choice(const Args *args, const char *key) {
     const ArgValue *v = get_present(args, key, OPTION_CHOICE);

@@ -59,6 +59,7 @@ typedef struct {
     const char *section;
     const char *key;    // full key
     bool given;         // by the command line, a file or an override
+    bool asked;         // by one of these that is not the recipe
     bool present;       // has a value at all
     bool flag;
     int64_t integer;    // INT; SIZE in bytes
@@ -95,6 +96,8 @@ int args_list(const Args *args, const char *key, const char *const **items);
 // Whether it has a value, and whether the user gave it.
 bool args_has(const Args *args, const char *key);
 bool args_given(const Args *args, const char *key);
+// Whether the user gave it beside the recipe: on the command line, as an override or in a config file.
+bool args_asked(const Args *args, const char *key);
 // The index of a CHOICE among its choices: 0 for "a" of "a|b|c".
 int args_choice(const Args *args, const char *key);
 

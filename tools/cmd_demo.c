@@ -14,10 +14,9 @@
 #include "tensor/base/sha256.h"
 #include "tools/console.h"
 #include "tools/demo_predict.h"
-#include "tools/matrix.h"
+#include "tools/demo_run.h"
 #include "tools/options.h"
 #include "tools/stage.h"
-#include "tools/world_rows.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL, &OPTIONS_OUT,        &OPTIONS_DATA, &OPTIONS_TASK,
                                             &OPTIONS_SIMULATE, &OPTIONS_LABEL, &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,
@@ -33,11 +32,22 @@ const Verb VERB_DEMO = {
     .recipe = true,
 };
 
-// What --full runs.
-static const char *const FULL_TASKS[] = {"harmless", "helpful", "outline"};
-static const char FULL_METHODS[] =
-    "[base, cd, rlcd, rlaif-novice, rlaif-junior, rlaif-senior, rescore-novice, rescore-junior, rescore-senior, dpo]";
-enum { FULL_SEEDS = 5, DIRS_MAX = 4096 };
+// What --full runs: every judge on the first task, the main methods on the others.
+static const struct {
+    const char *task, *methods;
+} FULL[] = {
+    {"harmless", "[base, cd, rlcd, rlaif-novice, rlaif-junior, rlaif-senior, rescore-novice, rescore-senior, dpo]"},
+    {"helpful", "[base, cd, rlcd, rlaif-novice, dpo]"},
+    {"outline", "[base, cd, rlcd, rlaif-novice, dpo]"},
+};
+enum { FULL_TASKS = sizeof FULL / sizeof *FULL, FULL_SEEDS = 5, DIRS_MAX = 4096 };
+
+// A matrix folder that is done.
+typedef struct {
+    const char *dir;
+    int methods;
+    const char *const *method;
+} Done;
 
 typedef struct {
     Tool *tool;
@@ -45,7 +55,10 @@ typedef struct {
     World world;
     const char *tiny;  // folder of the embedded base
     const char *out;
-    const char **dir;  // matrix folders that are done
+    int64_t seed;  // the first
+    int tasks;
+    const char *task[FULL_TASKS];
+    Done *done;
     int dirs;
     Str notes;  // what the stages said
 } Demo;
@@ -75,89 +88,6 @@ static Status check_base(Demo *d, Error *error) {
     return checked ? OK : error_set(error, ERR_DATA, "%s: expected the hashes of the model's files, found none", sums);
 }
 
-// ---- one task, one seed
-
-// The oracle's verdict on a file of the matrix, where there is one.
-static Status score(Demo *d, const char *dir, const char *folder, const char *name, Error *error) {
-    Arena *arena = &d->tool->text;
-    const char *place = path_join(arena, dir, folder), *file = path_join(arena, place, name);
-    WorldTally tally;
-    if (!file_exists(file)) return OK;
-    return world_score_file(&tally, &d->world, file, path_join(arena, place, "oracle.jsonl"), error);
-}
-
-// Plain pairs on held-out prompts with the oracle for a judge: what preference models are measured on.
-static Status oracle_pairs(Demo *d, const char *dir, const char *prompts, const char **pairs, Error *error) {
-    Tool *tool = d->tool;
-    Arena *arena = &tool->text;
-    const char *folder = path_join(arena, dir, "held_out");
-    Args part = matrix_stage_args(d->all, &VERB_SIMULATE, arena);
-    WorldLabels labels;
-    console_context("held-out pairs:");
-    TRY(args_set(&part, arena, "data.prompts", text_of(prompts), error));
-    TRY(args_set(&part, arena, "simulate.method", TEXT("rlaif"), error));
-    tool->args = &part;
-    TRY(stage_simulate(tool, folder, &d->notes, error));
-    *pairs = path_join(arena, dir, "oracle_pairs.jsonl");
-    return world_label_file(&labels, &d->world, path_join(arena, folder, "pairs.jsonl"), *pairs, error);
-}
-
-static Status measure_method(Demo *d, const char *dir, const char *name, const char *pairs, Error *error) {
-    Tool *tool = d->tool;
-    Arena *arena = &tool->text;
-    const char *method = path_join(arena, dir, name), *preference = path_join(arena, method, "preference");
-    TRY(score(d, method, "label", "pairs.jsonl", error));
-    TRY(score(d, method, "policy", "samples.jsonl", error));
-    TRY(score(d, method, "eval", "replies.jsonl", error));
-    if (!file_is_directory(preference)) return OK;
-    Args part = matrix_stage_args(d->all, &VERB_EVAL, arena);
-    EvalInputs in = {.preference = preference, .pairs = &pairs, .n_pairs = 1};
-    bool missed;
-    tool->args = &part;
-    console_context(name);
-    return stage_eval(tool, path_join(arena, method, "accuracy"), &in, &d->notes, &missed, error);
-}
-
-static Status run_seed(Demo *d, const char *task_name, int64_t seed, Error *error) {
-    Tool *tool = d->tool;
-    Args *all = d->all;
-    Arena *arena = &tool->text;
-    const WorldTask *task = world_find_task(&d->world, text_of(task_name));
-    Str file = str_make(arena), number = str_make(arena), place = str_make(arena), count = str_make(arena);
-    str_printf(&count, "%lld", (long long)args_int(all, "demo.held_out"));
-    str_printf(&file, "%s/tasks/%s.yaml", d->tiny, task_name);
-    str_printf(&number, "%lld", (long long)seed);
-    str_printf(&place, "%s/seed-%lld", task_name, (long long)seed);
-    const char *dir = path_join(arena, d->out, place.data);
-    const char *train = path_join(arena, dir, "train.jsonl"), *held_out = path_join(arena, dir, "held_out.jsonl");
-
-    // Prompts.
-    TRY(directory_make(dir, error));
-    TRY(world_write_prompts(&d->world, task, false, args_int(all, "demo.prompts"), (uint64_t)seed, train, console_stop_wanted, error));
-    TRY(world_write_prompts(&d->world, task, true, args_int(all, "demo.held_out"), (uint64_t)seed, held_out, console_stop_wanted, error));
-
-    // The matrix.
-    TRY(args_set(all, arena, "out", text_of(dir), error));
-    TRY(args_set(all, arena, "seed", str_text(&number), error));
-    TRY(args_set(all, arena, "data.task", str_text(&file), error));
-    TRY(args_set(all, arena, "data.prompts", text_of(train), error));
-    TRY(args_set(all, arena, "eval.prompts", text_of(held_out), error));
-    TRY(args_set(all, arena, "eval.limit", str_text(&count), error));
-    TRY(matrix_run(tool, all, &d->notes, error));
-
-    // The oracle over everything.
-    const char *pairs, *const *methods;
-    int n = args_list(all, "run.methods", &methods);
-    TRY(oracle_pairs(d, dir, held_out, &pairs, error));
-    TRY(score(d, dir, "contrast", "pairs.jsonl", error));
-    TRY(score(d, dir, "plain", "pairs.jsonl", error));
-    for (int i = 0; i < n; i++) TRY(measure_method(d, dir, methods[i], pairs, error));
-    tool->args = all;
-    console_context(NULL);
-    d->dir[d->dirs++] = dir;
-    return OK;
-}
-
 // ---- one number for everything
 
 // Adds a stage's golden hash, where there is the stage.
@@ -178,16 +108,15 @@ static Status add_stage(Demo *d, Sha256 *hash, const char *folder, const char *n
 static Status final_hash(Demo *d, Str *summary, Error *error) {
     static const char *const SHARED[] = {"contrast", "plain", "held_out"}, *const STAGES[] = {"label", "preference", "policy", "eval",
                                                                                               "accuracy"};
-    const char *const *methods;
-    int n = args_list(d->all, "run.methods", &methods);
     Sha256 hash;
     uint8_t digest[32];
     char hex[65];
     sha256_begin(&hash);
     for (int i = 0; i < d->dirs; i++) {
-        for (size_t k = 0; k < sizeof SHARED / sizeof *SHARED; k++) TRY(add_stage(d, &hash, d->dir[i], SHARED[k], error));
-        for (int m = 0; m < n; m++) {
-            const char *method = path_join(&d->tool->text, d->dir[i], methods[m]);
+        const Done *done = &d->done[i];
+        for (size_t k = 0; k < sizeof SHARED / sizeof *SHARED; k++) TRY(add_stage(d, &hash, done->dir, SHARED[k], error));
+        for (int m = 0; m < done->methods; m++) {
+            const char *method = path_join(&d->tool->text, done->dir, done->method[m]);
             for (size_t k = 0; k < sizeof STAGES / sizeof *STAGES; k++) TRY(add_stage(d, &hash, method, STAGES[k], error));
         }
     }
@@ -200,54 +129,81 @@ static Status final_hash(Demo *d, Str *summary, Error *error) {
 // ---- the calculation over delta and leak
 
 // How the optimum's oracle moves with the shift of the prompts and with their confound, without a language model.
-static Status predict(Demo *d, Str *table, const char *const *names, int n, Error *error) {
+static Status predict(Demo *d, Str *table, Error *error) {
     Arena *arena = &d->tool->text;
-    const WorldTask *tasks[WORLD_TASKS_MAX];
+    const WorldTask *tasks[FULL_TASKS];
     KnobValue values[DEMO_KNOB_VALUES];
     int n_values = demo_knob_values(values);
-    for (int i = 0; i < n; i++) tasks[i] = world_find_task(&d->world, text_of(names[i]));
-    return demo_predict(table, arena, &d->world, tasks, n, values, n_values, (uint64_t)args_int(d->all, "seed"),
+    for (int i = 0; i < d->tasks; i++) tasks[i] = world_find_task(&d->world, text_of(d->task[i]));
+    return demo_predict(table, arena, &d->world, tasks, d->tasks, values, n_values, (uint64_t)d->seed,
                         path_join(arena, d->out, "predict.jsonl"), console_stop_wanted, error);
 }
 
 // ---- the verb
 
-static Status demo(Demo *d, Str *summary, Error *error) {
-    Tool *tool = d->tool;
-    Args *all = d->all;
-    const char *task = args_text(all, "data.task"), *const *tasks = &task, *names[WORLD_TASKS_MAX + 1] = {NULL};
-    bool full = args_flag(all, "demo.full");
-    int n = 1, seeds = (int)args_int(all, "demo.seeds");
-    int64_t first = args_int(all, "seed");
-    if (strcmp(args_text(all, "model"), d->tiny) == 0) TRY(check_base(d, error));
-    TRY(world_open(&d->world, &tool->model, path_join(&tool->text, d->tiny, "world"), error));
-    d->world.knobs.min_sentences = (double)args_int(all, "demo.min_sentences");
-    if (full) {
-        tasks = FULL_TASKS;
-        n = sizeof FULL_TASKS / sizeof *FULL_TASKS;
-        if (!args_given(all, "demo.seeds")) seeds = FULL_SEEDS;
-        TRY(args_set(all, &tool->text, "run.methods", TEXT(FULL_METHODS), error));
-    }
+// Which tasks, and whether the world has the one that was asked for.
+static Status choose_tasks(Demo *d, Error *error) {
+    const char *names[WORLD_TASKS_MAX + 1] = {NULL}, *task = args_text(d->all, "data.task");
     for (int i = 0; i < d->world.tasks; i++) names[i] = d->world.task[i].name.data;
     if (world_find_task(&d->world, text_of(task)) == NULL) {
         const char *near = nearest_name(task, names);
         return error_set(error, ERR_USAGE, "task: the small world has no \"%s\"%s%s%s", task, near ? "; did you mean " : "",
                          near ? near : "", near ? "?" : "");
     }
-    if (n * seeds > DIRS_MAX) return error_set(error, ERR_USAGE, "seeds: expected at most %d, found %d", DIRS_MAX / n, seeds);
+    d->task[d->tasks++] = task;
+    if (!args_flag(d->all, "demo.full")) return OK;
+    for (d->tasks = 0; d->tasks < FULL_TASKS; d->tasks++) d->task[d->tasks] = FULL[d->tasks].task;
+    return OK;
+}
+
+// Every matrix, seeds outside and tasks inside.
+static Status run_matrices(Demo *d, int seeds, Error *error) {
+    Args *all = d->all;
+    Arena *arena = &d->tool->text;
+    bool choose = args_flag(all, "demo.full") && !args_asked(all, "run.methods");
+    DemoRun run = {.tool = d->tool, .all = all, .world = &d->world, .tiny = d->tiny, .notes = &d->notes};
+    for (int64_t seed = d->seed; seed < d->seed + seeds; seed++)
+        for (int i = 0; i < d->tasks; i++) {
+            Done *done = &d->done[d->dirs];
+            if (choose) TRY(args_set(all, arena, "run.methods", text_of(FULL[i].methods), error));
+            TRY(demo_run_seed(&run, d->out, d->task[i], seed, &done->dir, error));
+            done->methods = args_list(all, "run.methods", &done->method);
+            d->dirs++;
+        }
+    return OK;
+}
+
+// The table and the page about everything that is done.
+static Status write_report(Demo *d, Str *summary, Error *error) {
+    Arena *arena = &d->tool->text;
+    const char **dirs = arena_alloc(arena, (size_t)d->dirs * sizeof *dirs);
+    for (int i = 0; i < d->dirs; i++) dirs[i] = d->done[i].dir;
+    ReportInputs inputs = {
+        .dirs = dirs, .n = d->dirs, .sweeps = d->out, .path = path_join(arena, d->out, "report.html"), .pairs = 6, .prompts = 8};
+    return stage_report(d->tool, &inputs, summary, error);
+}
+
+static Status demo(Demo *d, Str *summary, Error *error) {
+    Tool *tool = d->tool;
+    Args *all = d->all;
+    bool full = args_flag(all, "demo.full");
+    int seeds = full && !args_asked(all, "demo.seeds") ? FULL_SEEDS : (int)args_int(all, "demo.seeds");
+    if (strcmp(args_text(all, "model"), d->tiny) == 0) TRY(check_base(d, error));
+    TRY(world_open(&d->world, &tool->model, path_join(&tool->text, d->tiny, "world"), error));
+    d->world.knobs.min_sentences = (double)args_int(all, "demo.min_sentences");
+    TRY(choose_tasks(d, error));
+    if (d->tasks * seeds > DIRS_MAX) return error_set(error, ERR_USAGE, "seeds: expected at most %d, found %d", DIRS_MAX / d->tasks, seeds);
     TRY(tool_open_model(tool, error));
     d->out = args_text(all, "out");
-    d->dir = arena_alloc(&tool->text, (size_t)(n * seeds) * sizeof *d->dir);
-    for (int64_t seed = first; seed < first + seeds; seed++)
-        for (int i = 0; i < n; i++) TRY(run_seed(d, tasks[i], seed, error));
+    d->seed = args_int(all, "seed");
+    d->done = arena_alloc(&tool->text, (size_t)(d->tasks * seeds) * sizeof *d->done);
+    TRY(run_matrices(d, seeds, error));
 
     // The page shows the calculation: it is made first.
     Str predicted = str_make(&tool->text);
     str_append(&predicted, TEXT(""));
-    if (full) TRY(predict(d, &predicted, tasks, n, error));
-    ReportInputs inputs = {
-        .dirs = d->dir, .n = d->dirs, .sweeps = d->out, .path = path_join(&tool->text, d->out, "report.html"), .pairs = 6, .prompts = 8};
-    TRY(stage_report(tool, &inputs, summary, error));
+    if (full) TRY(predict(d, &predicted, error));
+    TRY(write_report(d, summary, error));
     TRY(final_hash(d, summary, error));
     str_append(summary, str_text(&predicted));
     return OK;

@@ -264,7 +264,7 @@ static const Option WORLD[] = {
 static const Option DEMO[] = {
     {"seeds", OPTION_INT, "1", NULL, true, false, 1, 1000, NULL, "N", "Seeds, from the general one on; each is a run of everything."},
     {"full", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL,
-     "All tasks of the world, five seeds, every judge, and the calculation over delta and leak."},
+     "All tasks of the world, five seeds, every judge on the first task, and the calculation over delta and leak."},
     {"prompts", OPTION_INT, "1000", NULL, true, false, 8, 1e6, NULL, "N", "Prompts to train on, over topics of the corpus."},
     {"held_out", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N",
      "Prompts to measure on, over topics that the corpus does not have."},
