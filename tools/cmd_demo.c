@@ -5,7 +5,8 @@
 //                       held_out/                        plain pairs on held-out prompts, then labelled by the oracle
 //                       METHOD/accuracy/                 preference accuracy on those
 //                       */oracle.jsonl                   the oracle's verdict on what lies beside it
-//     OUT/predict.jsonl     what the knobs predict (--full)
+//     OUT/predict.jsonl     what the knobs predict (--full, --retrain)
+//     OUT/retrain/          a base for each value of the knobs, and the matrix on it (tools/retrain.h)
 //     OUT/report.html
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "tools/demo_predict.h"
 #include "tools/demo_run.h"
 #include "tools/options.h"
+#include "tools/retrain.h"
 #include "tools/stage.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL, &OPTIONS_OUT,        &OPTIONS_DATA, &OPTIONS_TASK,
@@ -23,7 +25,7 @@ static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL,  &OPTIONS_MODEL, &
                                             &OPTIONS_PPO,      &OPTIONS_EVAL,  &OPTIONS_RUN,        &OPTIONS_DEMO, NULL};
 const Verb VERB_DEMO = {
     .name = "demo",
-    .usage = "rlcd demo [--task T] [--seeds N] [--full] [--out DIR] [key=value ...]",
+    .usage = "rlcd demo [--task T] [--seeds N] [--full] [--retrain] [--out DIR] [key=value ...]",
     .summary = "The paper's finding on an embedded small world: all methods, one table, report.html.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
@@ -60,7 +62,8 @@ typedef struct {
     const char *task[FULL_TASKS];
     Done *done;
     int dirs;
-    Str notes;  // what the stages said
+    RetrainPlan *plan;  // NULL: nothing is retrained
+    Str notes;          // what the stages said
 } Demo;
 
 // ---- the embedded base
@@ -133,7 +136,15 @@ static Status predict(Demo *d, Str *table, Error *error) {
     Arena *arena = &d->tool->text;
     const WorldTask *tasks[FULL_TASKS];
     KnobValue values[DEMO_KNOB_VALUES];
-    int n_values = demo_knob_values(values);
+    bool sweep = d->plan == NULL || args_flag(d->all, "demo.full");
+    int n_values = sweep ? demo_knob_values(values) : 0;
+    // Every value that is trained, too.
+    for (int i = 0; d->plan && i < d->plan->values; i++) {
+        const KnobValue *more = &d->plan->value[i];
+        int k = 0;
+        while (k < n_values && (values[k].knob != more->knob || values[k].value != more->value)) k++;
+        if (k == n_values) values[n_values++] = *more;
+    }
     for (int i = 0; i < d->tasks; i++) tasks[i] = world_find_task(&d->world, text_of(d->task[i]));
     return demo_predict(table, arena, &d->world, tasks, d->tasks, values, n_values, (uint64_t)d->seed,
                         path_join(arena, d->out, "predict.jsonl"), console_stop_wanted, error);
@@ -161,15 +172,19 @@ static Status run_matrices(Demo *d, int seeds, Error *error) {
     Args *all = d->all;
     Arena *arena = &d->tool->text;
     bool choose = args_flag(all, "demo.full") && !args_asked(all, "run.methods");
-    DemoRun run = {.tool = d->tool, .all = all, .world = &d->world, .tiny = d->tiny, .notes = &d->notes};
+    DemoRun run = {.tool = d->tool, .all = all, .world = &d->world, .tiny = d->tiny, .accuracy = true, .notes = &d->notes};
     for (int64_t seed = d->seed; seed < d->seed + seeds; seed++)
         for (int i = 0; i < d->tasks; i++) {
             Done *done = &d->done[d->dirs];
+            Str place = str_make(arena);
+            str_printf(&place, "%s, seed %lld:", d->task[i], (long long)seed);
+            if (d->tasks * seeds > 1) console_place(place.data);
             if (choose) TRY(args_set(all, arena, "run.methods", text_of(FULL[i].methods), error));
             TRY(demo_run_seed(&run, d->out, d->task[i], seed, &done->dir, error));
             done->methods = args_list(all, "run.methods", &done->method);
             d->dirs++;
         }
+    console_place(NULL);
     return OK;
 }
 
@@ -183,26 +198,59 @@ static Status write_report(Demo *d, Str *summary, Error *error) {
     return stage_report(d->tool, &inputs, summary, error);
 }
 
+// A base for each value, and the matrix of the chosen task on it.
+static Status retrain(Demo *d, const char *task, bool embedded, Str *table, Error *error) {
+    static const char *const METHODS[] = {"base", "rlcd", "rlaif-novice"};
+    Arena *arena = &d->tool->text;
+    const char **matrix = arena_alloc(arena, (size_t)d->dirs * sizeof *matrix);
+    RetrainInputs in = {.tool = d->tool,
+                        .all = d->all,
+                        .world = &d->world,
+                        .out = d->out,
+                        .task = task,
+                        .seed = d->seed,
+                        .method = METHODS,
+                        .methods = sizeof METHODS / sizeof *METHODS,
+                        .matrix = matrix,
+                        .embedded = embedded,
+                        .notes = &d->notes};
+    if (args_asked(d->all, "run.methods")) in.methods = args_list(d->all, "run.methods", &in.method);
+    for (int i = 0; i < d->dirs; i++)
+        if (strcmp(d->task[i % d->tasks], task) == 0) matrix[in.seeds++] = d->done[i].dir;
+    return retrain_run(d->plan, &in, table, error);
+}
+
 static Status demo(Demo *d, Str *summary, Error *error) {
     Tool *tool = d->tool;
     Args *all = d->all;
     bool full = args_flag(all, "demo.full");
     int seeds = full && !args_asked(all, "demo.seeds") ? FULL_SEEDS : (int)args_int(all, "demo.seeds");
-    if (strcmp(args_text(all, "model"), d->tiny) == 0) TRY(check_base(d, error));
+    bool embedded = strcmp(args_text(all, "model"), d->tiny) == 0;
+    const char *task = args_text(all, "data.task");
+    if (embedded) TRY(check_base(d, error));
     TRY(world_open(&d->world, &tool->model, path_join(&tool->text, d->tiny, "world"), error));
     d->world.knobs.min_sentences = (double)args_int(all, "demo.min_sentences");
     TRY(choose_tasks(d, error));
     if (d->tasks * seeds > DIRS_MAX) return error_set(error, ERR_USAGE, "seeds: expected at most %d, found %d", DIRS_MAX / d->tasks, seeds);
+    if (args_flag(all, "demo.retrain")) {
+        d->plan = arena_alloc(&tool->text, sizeof *d->plan);
+        TRY(retrain_plan(d->plan, tool, all, d->tiny, error));
+    }
     TRY(tool_open_model(tool, error));
     d->out = args_text(all, "out");
     d->seed = args_int(all, "seed");
     d->done = arena_alloc(&tool->text, (size_t)(d->tasks * seeds) * sizeof *d->done);
     TRY(run_matrices(d, seeds, error));
 
-    // The page shows the calculation: it is made first.
-    Str predicted = str_make(&tool->text);
+    // The page shows the calculation and what was trained anew: they are made first.
+    Str predicted = str_make(&tool->text), unused = str_make(&tool->text);
     str_append(&predicted, TEXT(""));
-    if (full) TRY(predict(d, &predicted, error));
+    if (full || d->plan) TRY(predict(d, &predicted, error));
+    if (d->plan) {
+        // Hours may follow: there is a page before them.
+        TRY(write_report(d, &unused, error));
+        TRY(retrain(d, task, embedded, &predicted, error));
+    }
     TRY(write_report(d, summary, error));
     TRY(final_hash(d, summary, error));
     str_append(summary, str_text(&predicted));

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "tensor/base/file.h"
-#include "tensor/base/json.h"
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/stage.h"
+#include "tools/world_corpus.h"
 #include "tools/world_predict.h"
 #include "tools/world_rows.h"
 
@@ -38,30 +38,10 @@ const Verb VERB_WORLD = {
 
 // ---- options
 
-// The knobs that were given, over those of the world's file.
-static Status set_knobs(Tool *tool, World *world, Error *error) {
-    const Args *args = tool->args;
-    const char *const *voice;
-    for (int i = 0; i < WORLD_KNOB_COUNT; i++) {
-        const WorldKnob *k = &WORLD_KNOBS[i];
-        char key[64];
-        snprintf(key, sizeof key, "world.%s", k->name);
-        if (!args_has(args, key)) continue;
-        double value = args_double(args, key);
-        if (k->whole && value != (double)(int64_t)value)
-            return error_set(error, ERR_USAGE, "%s: expected a whole number, found %g", k->name, value);
-        *world_knob(&world->knobs, k) = value;
-    }
-    int voices = args_list(args, "world.voice", &voice);
-    for (int i = 0; i < voices; i++) TRY(world_set_voice(&world->knobs, &tool->text, text_of(voice[i]), error));
-    if (!args_has(args, "world.mix")) return OK;
-    return world_set_mix(&world->knobs, world, &tool->text, text_of(args_text(args, "world.mix")), error);
-}
-
 static Status open_world(Tool *tool, World *world, Error *error) {
     const char *folder = args_text(tool->args, "world");
     TRY(world_open(world, &tool->model, folder ? folder : world_folder(&tool->text, tool->share), error));
-    return set_knobs(tool, world, error);
+    return world_read_knobs(world, &tool->text, tool->args, error);
 }
 
 static Status need_out(Tool *tool, const char **out, Error *error) {
@@ -83,66 +63,13 @@ static Status need_task(Tool *tool, const World *world, const WorldTask **task, 
 
 // ---- corpus and prompts
 
-// Words, marks, line breaks between turns, and the end: what a tokenizer of words would count.
-static int count_tokens(Text text) {
-    int tokens = world_count_words(text) + 1;
-    for (size_t i = 0; i + 1 < text.size; i++) tokens += text.data[i] == '\n' && text.data[i + 1] == '\n';
-    return tokens;
-}
-
-static void write_document(Str *line, const WorldDocument *document, Text text, double weight) {
-    str_append(line, TEXT("{\"text\":"));
-    json_write_string(line, text);
-    if (document->judge && weight != 1) {
-        str_printf(line, ",\"weight\":[[%zu,%zu,", document->begin, document->end);
-        json_write_number(line, weight);
-        str_append(line, TEXT("]]"));
-    }
-    str_append(line, TEXT("}\n"));
-}
-
-typedef struct {
-    int64_t documents, judges, tokens, longest, of_task[WORLD_TASKS_MAX];
-} CorpusCounts;
-
-static Status write_corpus(Tool *tool, const World *world, FileWriter *writer, CorpusCounts *c, Error *error) {
-    const Args *args = tool->args;
-    RngKey key = rng_key((uint64_t)args_int(args, "seed"), "world.corpus");
-    int64_t documents = args_has(args, "world.documents") ? args_int(args, "world.documents") : INT64_MAX;
-    int64_t tokens = args_has(args, "world.tokens") ? args_int(args, "world.tokens") : INT64_MAX;
-    while (c->documents < documents && c->tokens < tokens) {
-        ArenaMark mark = arena_mark(&tool->run);
-        WorldDraws draws = world_draws(key, (uint64_t)c->documents);
-        Str text = str_make(&tool->run), line = str_make(&tool->run);
-        WorldDocument document = world_draw_document(&text, &draws, world);
-        write_document(&line, &document, str_text(&text), world->knobs.answer_weight);
-        writer_put(writer, line.data, line.size);
-        int64_t n = count_tokens(str_text(&text));
-        c->documents++;
-        c->judges += document.judge;
-        c->tokens += n;
-        c->longest = n > c->longest ? n : c->longest;
-        c->of_task[document.task - world->task]++;
-        arena_release(&tool->run, mark);
-        if (console_stop_wanted()) return error_set(error, ERR_STOPPED, "stopped before the end; nothing was written");
-    }
-    return OK;
-}
-
 static Status corpus(Tool *tool, World *world, Error *error) {
     const char *out;
-    FileWriter writer;
-    CorpusCounts c = {0};
+    CorpusCounts c;
     TRY(need_out(tool, &out, error));
     if (args_has(tool->args, "world.documents") == args_has(tool->args, "world.tokens"))
         return error_set(error, ERR_USAGE, "rlcd world corpus needs one of --tokens and --documents");
-    TRY(writer_open(&writer, &tool->text, out, error));
-    Status status = write_corpus(tool, world, &writer, &c, error);
-    if (status != OK) {
-        writer_abandon(&writer);
-        return status;
-    }
-    TRY(writer_finish(&writer, error));
+    TRY(world_write_corpus(&c, world, tool->args, out, error));
     printf("%lld documents, %lld tokens by words and marks, the longest %lld, %lld judge documents;", (long long)c.documents,
            (long long)c.tokens, (long long)c.longest, (long long)c.judges);
     for (int i = 0; i < world->tasks; i++) printf("%s %s %lld", i ? "," : "", world->task[i].name.data, (long long)c.of_task[i]);

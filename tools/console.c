@@ -16,7 +16,7 @@ static double phase_begun;
 static int64_t phase_first, main_done, main_total;
 static const char *main_phase;
 static bool line_open;
-static const char *context;
+static const char *place, *context;
 
 static void on_signal(int number) {
     // A second ^C does not wait for the step.
@@ -44,8 +44,7 @@ bool console_stop_wanted(void) { return stop_signal != 0 || (limit > 0 && clock_
 
 int console_stop_code(void) { return stop_signal == SIGINT ? 130 : 75; }
 
-// "1h02m", "3m20s", "12s"
-static void print_time(char *out, size_t size, double seconds) {
+void console_time(char *out, size_t size, double seconds) {
     long s = (long)(seconds + 0.5);
     if (s >= 3600)
         snprintf(out, size, "%ldh%02ldm", s / 3600, s / 60 % 60);
@@ -59,6 +58,11 @@ void console_context(const char *name) {
     context = name;
     // Another run of the same phase begins anew.
     main_phase = NULL;
+}
+
+void console_place(const char *name) {
+    place = name;
+    console_context(NULL);
 }
 
 void console_clear(void) {
@@ -94,26 +98,32 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
     if (part && total) snprintf(inner, sizeof inner, ", %s %lld/%lld", phase, (long long)done, (long long)total);
     if (advanced > 0 && !ended) {
         char time[24];
-        print_time(time, sizeof time, (now - phase_begun) / advanced * ((double)(main_total - main_done) - within));
+        console_time(time, sizeof time, (now - phase_begun) / advanced * ((double)(main_total - main_done) - within));
         snprintf(left, sizeof left, ", %s left", time);
     }
-    char spent[24];
-    print_time(spent, sizeof spent, now - phase_begun);
+    char spent[24], before[128];
+    snprintf(before, sizeof before, "%s%s%s%s", place ? place : "", place ? " " : "", context ? context : "", context ? " " : "");
+    console_time(spent, sizeof spent, now - phase_begun);
     if (terminal && main_total) {
         int filled = (int)(20 * main_done / (main_total ? main_total : 1));
-        fprintf(stderr, "\r\033[K%s%s%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", context ? context : "", context ? " " : "", main_phase,
-                filled, "####################", 20 - filled, "....................", (long long)main_done, (long long)main_total, spent,
-                left, inner, note[0] ? " " : "", note);
+        fprintf(stderr, "\r\033[K%s%-10s |%.*s%.*s| %lld/%lld, %s%s%s%s%s", before, main_phase, filled, "####################", 20 - filled,
+                "....................", (long long)main_done, (long long)main_total, spent, left, inner, note[0] ? " " : "", note);
         line_open = true;
         if (ended) {
             fputc('\n', stderr);
             line_open = false;
         }
     } else {
-        fprintf(stderr, "%s%s%s %lld/%lld, %s%s%s%s%s\n", context ? context : "", context ? " " : "", main_phase, (long long)main_done,
-                (long long)main_total, spent, left, inner, note[0] ? " " : "", note);
+        fprintf(stderr, "%s%s %lld/%lld, %s%s%s%s%s\n", before, main_phase, (long long)main_done, (long long)main_total, spent, left, inner,
+                note[0] ? " " : "", note);
     }
     fflush(stderr);
+}
+
+void console_say(const char *sentence) {
+    if (quiet) return;
+    console_clear();
+    fprintf(stderr, "%s\n", sentence);
 }
 
 void console_warn(const char *sentence) {

@@ -3,6 +3,7 @@
 #define TOOLS_CONSOLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tensor/base/status.h"
@@ -23,8 +24,17 @@ void console_progress(const char *phase, int64_t done, int64_t total, const char
 // What the lines of progress begin with from now on ("rlcd"): which of several runs this is. Must outlive them; NULL: nothing.
 void console_context(const char *name);
 
+// What stands before that: of which of several matrices or bases it is a part. The same rules.
+void console_place(const char *name);
+
 // Ends the bar's line, so that other output starts on its own.
 void console_clear(void);
+
+// A sentence on stderr about what comes next, unless progress is not wanted.
+void console_say(const char *sentence);
+
+// "1h02m", "3m20s", "12s"
+void console_time(char *out, size_t size, double seconds);
 
 // "rlcd: warning: SENTENCE" and "rlcd: SENTENCE" on stderr.
 void console_warn(const char *sentence);

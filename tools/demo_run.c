@@ -39,7 +39,7 @@ static Status measure_method(DemoRun *d, const char *dir, const char *name, cons
     TRY(score(d, method, "label", "pairs.jsonl", error));
     TRY(score(d, method, "policy", "samples.jsonl", error));
     TRY(score(d, method, "eval", "replies.jsonl", error));
-    if (!file_is_directory(preference)) return OK;
+    if (!d->accuracy || !file_is_directory(preference)) return OK;
     Args part = matrix_stage_args(d->all, &VERB_EVAL, arena);
     EvalInputs in = {.preference = preference, .pairs = &pairs, .n_pairs = 1};
     bool missed;
@@ -76,9 +76,9 @@ Status demo_run_seed(DemoRun *d, const char *folder, const char *task_name, int6
     TRY(matrix_run(tool, all, d->notes, error));
 
     // The oracle over everything.
-    const char *pairs, *const *methods;
+    const char *pairs = NULL, *const *methods;
     int n = args_list(all, "run.methods", &methods);
-    TRY(oracle_pairs(d, dir, held_out, &pairs, error));
+    if (d->accuracy) TRY(oracle_pairs(d, dir, held_out, &pairs, error));
     TRY(score(d, dir, "contrast", "pairs.jsonl", error));
     TRY(score(d, dir, "plain", "pairs.jsonl", error));
     for (int i = 0; i < n; i++) TRY(measure_method(d, dir, methods[i], pairs, error));

@@ -10,6 +10,7 @@ typedef struct {
     Args *all;           // of every stage; out, seed, data.* and eval.* are set for each matrix
     const World *world;  // whose requests and oracle
     const char *tiny;    // folder of the embedded world, for its task files
+    bool accuracy;       // also of the preference models, on pairs that the oracle labels
     Str *notes;          // receives what the stages say
 } DemoRun;
 

@@ -75,13 +75,31 @@ Status tool_open_model(Tool *tool, Error *error) {
     return OK;
 }
 
+static Tool tool_make(void) {
+    return (Tool){.model = arena_make("model", (size_t)1 << 20),
+                  .text = arena_make("text", 0),
+                  .run = arena_make("run", 0),
+                  .step = arena_make("step", (size_t)16 << 20)};
+}
+
+Tool tool_fork(const Tool *tool, const Args *args) {
+    Tool fork = tool_make();
+    fork.args = args;
+    fork.share = tool->share;
+    return fork;
+}
+
+void tool_release(Tool *fork) {
+    if (fork->opened) llama_close(&fork->base.llama);
+    arena_free(&fork->step);
+    arena_free(&fork->run);
+    arena_free(&fork->text);
+    arena_free(&fork->model);
+}
+
 void tool_end(Tool *tool) {
     pool_stop();
-    if (tool->opened) llama_close(&tool->base.llama);
-    arena_free(&tool->step);
-    arena_free(&tool->run);
-    arena_free(&tool->text);
-    arena_free(&tool->model);
+    tool_release(tool);
 }
 
 Session tool_session(Tool *tool, Metrics *metrics, const char *dir, const char *recipe_hash) {
@@ -172,10 +190,7 @@ void stage_end(Tool *tool, RunDir *run, Metrics *metrics) {
 }
 
 int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *const *argv) {
-    *tool = (Tool){.model = arena_make("model", (size_t)1 << 20),
-                   .text = arena_make("text", 0),
-                   .run = arena_make("run", 0),
-                   .step = arena_make("step", (size_t)16 << 20)};
+    *tool = tool_make();
     arena_set_exhausted(out_of_memory);
     Error error = {0};
     Status status = args_parse(args, &tool->text, verb, argc, argv, &error);

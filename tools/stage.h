@@ -28,6 +28,11 @@ Status tool_open_model(Tool *tool, Error *error);
 // Releases everything.
 void tool_end(Tool *tool);
 
+// Another tool on the same threads, with a model and memory of its own: for stages that train or open another model on the way.
+Tool tool_fork(const Tool *tool, const Args *args);
+// Releases what a fork holds.
+void tool_release(Tool *fork);
+
 // The folder that holds tasks/ (and models/, or stands beside it), found from where the program lies.
 const char *tool_share(Arena *arena);
 
