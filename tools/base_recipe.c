@@ -169,18 +169,40 @@ static Status remove_pace(Arena *arena, const char *folder, Error *error) {
     return directory_remove(folder, error);
 }
 
+// Seconds a token of a run's steps; the first one, which touches all memory for the first time, only where it is alone.
+static Status step_pace(Arena *arena, const char *dir, double *seconds, Error *error) {
+    const char *path = path_join(arena, dir, "metrics.jsonl");
+    Text text;
+    const Json *row;
+    double wall = 0, tokens = 0, before = 0;
+    TRY(file_read(&text, arena, path, (size_t)1 << 24, error));
+    for (size_t at = 0, end, step = 0; at < text.size; at = end + 1, step++) {
+        for (end = at; end < text.size && text.data[end] != '\n'; end++) {}
+        TRY(json_parse(&row, arena, (Text){text.data + at, end - at}, path, error));
+        double now = tool_number(row, "tokens");
+        if (step == 1) wall = tokens = 0;
+        wall += tool_number(json_get(row, "t"), "wall_s");
+        tokens += now - before;
+        before = now;
+    }
+    *seconds = tokens > 0 ? wall / tokens : 0;
+    return OK;
+}
+
 Status base_recipe_pace(const BaseRecipe *recipe, const char *folder, double *seconds, Error *error) {
     Arena arena = arena_make("pace", 0);
     Args options = matrix_stage_args(&recipe->phase[0], &PHASE, &arena);
     int64_t tokens = args_int(&options, "pretrain.tokens");
+    const Json *card;
     Status status;
     if (tokens > PACE_TOKENS) tokens = PACE_TOKENS;
     TRY_DONE(remove_pace(&arena, folder, error));
     TRY_DONE(set_int(&options, &arena, "world.tokens", tokens, error));
     TRY_DONE(set_int(&options, &arena, "pretrain.tokens", tokens, error));
-    double begin = clock_seconds();
     TRY_DONE(run_phase(recipe, folder, &options, 0, error));
-    *seconds = (clock_seconds() - begin) / (double)tokens;
+    TRY_DONE(step_pace(&arena, part_of(&arena, folder, "base", 0), seconds, error));
+    TRY_DONE(run_dir_card(&card, &arena, part_of(&arena, folder, "corpus", 0), error));
+    *seconds += tool_number(card, "wall_s") / (double)tokens;
     TRY_DONE(remove_pace(&arena, folder, error));
 done:
     arena_free(&arena);
