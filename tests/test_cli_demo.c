@@ -84,7 +84,7 @@ START_TEST(demo_full) {
     if (getenv("RLCD_QEMU")) return;  // nothing in it is new to another machine
     const char *place = cli_format(&arena, "%s/full", dir), *again = cli_format(&arena, "%s/again", dir);
     CliResult r = cli_ok(&arena, "demo", "--full", "--seeds", "1", "--quiet", cli_format(&arena, "out=%s", place), "demo.prompts=8",
-                         "demo.held_out=8", "run.methods=[base]");
+                         "demo.held_out=8", "demo.predict_pairs=50", "run.methods=[base]");
     static const char *const PARTS[] = {"\nharmless: 8 held-out", "\nhelpful: 8 held-out", "\noutline: 8 held-out",
                                         "\nharmless  delta   0.25 ", "\noutline   leak    1.00 "};
     Str out = str_make(&arena);

@@ -24,7 +24,8 @@ static void teardown(void) {
 }
 
 // Bases of two steps a phase; the base alone is asked, for what they say is not worth training on.
-#define SMALL "demo.prompts=8", "demo.held_out=8", "demo.retrain_tokens=3000", "run.methods=[base]", "eval.max_new=16"
+#define SMALL \
+    "demo.prompts=8", "demo.held_out=8", "demo.retrain_tokens=3000", "demo.predict_pairs=50", "run.methods=[base]", "eval.max_new=16"
 
 static Text text_in(const char *place, const char *name) {
     Text text;

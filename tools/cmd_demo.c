@@ -146,8 +146,14 @@ static Status predict(Demo *d, Str *table, Error *error) {
         if (k == n_values) values[n_values++] = *more;
     }
     for (int i = 0; i < d->tasks; i++) tasks[i] = world_find_task(&d->world, text_of(d->task[i]));
-    return demo_predict(table, arena, &d->world, tasks, d->tasks, values, n_values, (uint64_t)d->seed,
-                        path_join(arena, d->out, "predict.jsonl"), console_stop_wanted, error);
+    DemoSweep what = {.world = &d->world,
+                      .tasks = d->tasks,
+                      .task = tasks,
+                      .values = n_values,
+                      .value = values,
+                      .pairs = (int)args_int(d->all, "demo.predict_pairs"),
+                      .seed = (uint64_t)d->seed};
+    return demo_predict(table, arena, &what, path_join(arena, d->out, "predict.jsonl"), console_stop_wanted, error);
 }
 
 // ---- the verb

@@ -269,6 +269,7 @@ static const Option DEMO[] = {
     {"held_out", OPTION_INT, "512", NULL, true, false, 8, 1e6, NULL, "N",
      "Prompts to measure on, over topics that the corpus does not have."},
     {"min_sentences", OPTION_INT, "1", NULL, true, false, 1, 16, NULL, "N", "The oracle's mean is over at least so many sentences."},
+    {"predict_pairs", OPTION_INT, "4000", NULL, true, false, 10, 100000, NULL, "N", "Pairs of a method in the calculation."},
     {"retrain", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL,
      "The calculation over delta and leak, and for each value a base of its own with the methods on it: hours."},
     {"retrain_tokens", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N",

@@ -10,6 +10,7 @@
 #include "tools/demo_run.h"
 #include "tools/matrix.h"
 #include "tools/results.h"
+#include "tools/sweep.h"
 
 // ---- the plan
 
@@ -143,11 +144,15 @@ static void put_point(Retrain *r, const KnobValue *at, const char *method, const
     str_append(s, TEXT("}\n"));
 }
 
-// The optimum's oracle of a method, NAN where the calculation does not have it.
-static double calculated(const Prediction *p, const char *method) {
-    if (strcmp(method, "base") == 0) return p->plain.score;
-    for (int i = 0; i < p->methods; i++)
-        if (text_equal(p->method[i].name, text_of(method))) return p->method[i].mean[0].score;
+// The calculated oracle of a method at a value, NAN where there is none.
+static double calculated(const SweepList *list, const char *task, const KnobValue *at, const char *method) {
+    for (int i = 0; i < list->count; i++) {
+        const Sweep *s = list->sweep[i];
+        if (!text_equal(s->task, text_of(task)) || !text_equal(s->knob, text_of(at->knob->name))) continue;
+        for (int k = 0; k < s->predicted.count; k++)
+            for (int n = 0; text_equal(s->predicted.line[k].name, text_of(method)) && n < s->predicted.line[k].points; n++)
+                if (s->predicted.line[k].point[n].value == at->value) return s->predicted.line[k].point[n].oracle;
+    }
     return NAN;
 }
 
@@ -165,8 +170,9 @@ static Status measure(Retrain *r, const KnobValue *at, const char *const *dirs, 
     const RetrainInputs *in = r->in;
     Arena arena = arena_make("results", 0);
     ResultsList list;
+    SweepList predicted;
     Status status = results_read(&list, &arena, dirs, in->seeds, 0, error);
-    Prediction *p = demo_predict_one(r->arena, in->world, world_find_task(in->world, text_of(in->task)), (uint64_t)in->seed, at);
+    if (status == OK) status = sweep_read(&predicted, &arena, in->out, error);
     if (status == OK) str_printf(r->table, "%-9s %-6s %6.4g", in->task, at->knob->name, at->value);
     for (int i = 0; status == OK && i < in->methods; i++) {
         const Results *results = &list.task[0];
@@ -178,7 +184,7 @@ static Status measure(Retrain *r, const KnobValue *at, const char *const *dirs, 
         }
         const Estimate *e = &results->method[k].value[RESULT_ORACLE];
         put_point(r, at, in->method[i], e);
-        put_cell(r->table, e, calculated(p, in->method[i]));
+        put_cell(r->table, e, calculated(&predicted, in->task, at, in->method[i]));
     }
     str_append(r->table, TEXT("\n"));
     arena_free(&arena);

@@ -37,7 +37,8 @@ typedef struct {
     Str *notes;
 } RetrainInputs;
 
-// Says how long it will take, makes what is not there yet, and writes points.jsonl after each value. The table is appended to `table`.
+// Says how long it will take, makes what is not there yet, and writes points.jsonl after each value. The table, with what OUT/predict.jsonl
+// says of the same values, is appended to `table`.
 // ERR_STOPPED: what is done is stored, and the same call goes on.
 Status retrain_run(const RetrainPlan *plan, const RetrainInputs *in, Str *table, Error *error);
 
