@@ -25,11 +25,17 @@ bool world_topic_has(const WorldTopic *topic, int list) {
     return false;
 }
 
-void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound) {
+void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound, WorldCopies *copies) {
     for (int i = 0; i < text->pieces; i++) {
         str_append(s, text->piece[i].literal);
         int slot = text->piece[i].slot;
-        if (slot >= 0) str_append(s, task->slot[slot].word[bound[slot]]);
+        size_t begin = s->size;
+        if (slot < 0) continue;
+        str_append(s, task->slot[slot].word[bound[slot]]);
+        if (copies == NULL || slot >= task->topic_slots) continue;
+        REQUIRE(copies->count < WORLD_COPIES_MAX, "world: more than %d topic words in a document", WORLD_COPIES_MAX);
+        copies->place[copies->count].begin = begin;
+        copies->place[copies->count++].end = s->size;
     }
 }
 

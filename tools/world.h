@@ -42,8 +42,17 @@ WorldScore world_score(const World *world, const WorldTopic *topic, Text reply);
 // world_find_topic and world_score in one.
 Status world_score_reply(WorldScore *score, const World *world, Text prompt, Text reply, Error *error);
 
-// Appends a template with the words bound[slot] of a task's slots.
-void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound);
+// Places of topic words in replies: what a model must copy from the request.
+enum { WORLD_COPIES_MAX = 128 };
+typedef struct {
+    int count;
+    struct {
+        size_t begin, end;  // bytes
+    } place[WORLD_COPIES_MAX];
+} WorldCopies;
+
+// Appends a template with the words bound[slot] of a task's slots; notes where topic words stand in `copies` (may be NULL).
+void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound, WorldCopies *copies);
 
 // Whether a text is a template with the words bound[slot]; slots bound to -1 take any word that may stand there, which is noted.
 bool world_match(const WorldTask *task, const WorldTemplate *form, Text text, int bound[WORLD_SLOTS_MAX]);

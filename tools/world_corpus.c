@@ -32,15 +32,23 @@ static int count_tokens(Text text) {
     return tokens;
 }
 
-static void write_document(Str *line, const WorldDocument *document, Text text, double weight) {
+// One range of a row's "weight".
+static void write_weight(Str *line, bool *any, size_t begin, size_t end, double weight) {
+    if (weight == 1) return;
+    str_printf(line, "%s[%zu,%zu,", *any ? "," : ",\"weight\":[", begin, end);
+    json_write_number(line, weight);
+    str_append_char(line, ']');
+    *any = true;
+}
+
+static void write_document(Str *line, const WorldDocument *document, Text text, const WorldKnobs *knobs) {
+    const WorldCopies *copies = &document->copies;
+    bool any = false;
     str_append(line, TEXT("{\"text\":"));
     json_write_string(line, text);
-    if (document->judge && weight != 1) {
-        str_printf(line, ",\"weight\":[[%zu,%zu,", document->begin, document->end);
-        json_write_number(line, weight);
-        str_append(line, TEXT("]]"));
-    }
-    str_append(line, TEXT("}\n"));
+    for (int i = 0; i < copies->count; i++) write_weight(line, &any, copies->place[i].begin, copies->place[i].end, knobs->copy_weight);
+    if (document->judge) write_weight(line, &any, document->begin, document->end, knobs->answer_weight);
+    str_append(line, any ? TEXT("]}\n") : TEXT("}\n"));
 }
 
 static Status write_documents(CorpusCounts *c, const World *world, const Args *args, FileWriter *writer, Arena *arena, Error *error) {
@@ -52,7 +60,7 @@ static Status write_documents(CorpusCounts *c, const World *world, const Args *a
         WorldDraws draws = world_draws(key, (uint64_t)c->documents);
         Str text = str_make(arena), line = str_make(arena);
         WorldDocument document = world_draw_document(&text, &draws, world);
-        write_document(&line, &document, str_text(&text), world->knobs.answer_weight);
+        write_document(&line, &document, str_text(&text), &world->knobs);
         writer_put(writer, line.data, line.size);
         int64_t n = count_tokens(str_text(&text));
         c->documents++;

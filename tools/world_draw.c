@@ -103,7 +103,8 @@ static void draw_words(WorldDraws *d, const WorldTopic *topic, const WorldTempla
     }
 }
 
-int world_draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic *topic, const WorldLatents *latents) {
+static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic *topic, const WorldLatents *latents,
+                      WorldCopies *copies) {
     const WorldLengths *lengths = latents->lengths;
     int n = lengths->least + world_draw_weighted(d, lengths->share, lengths->count), levels = 0;
     bool used[WORLD_CORES_MAX] = {false};
@@ -114,13 +115,18 @@ int world_draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic
         draw_prefix(s, d, world, world->knobs.tone_weight * latents->tone);
         // A sentence that strays has the words of another training topic.
         WorldTopic words = *topic;
-        if (latents->stray > 0 && world_draw_uniform(d) < latents->stray) words = world_draw_topic(d, topic->task, false, NULL);
+        bool strays = latents->stray > 0 && world_draw_uniform(d) < latents->stray;
+        if (strays) words = world_draw_topic(d, topic->task, false, NULL);
         int bound[WORLD_SLOTS_MAX];
         draw_words(d, &words, &core->text, bound);
-        world_fill(s, topic->task, &core->text, bound);
+        world_fill(s, topic->task, &core->text, bound, strays ? NULL : copies);
         levels += core->level;
     }
     return levels;
+}
+
+int world_draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic *topic, const WorldLatents *latents) {
+    return draw_reply(s, d, world, topic, latents, NULL);
 }
 
 // ---- prompts and documents
@@ -136,10 +142,10 @@ static void draw_request(Str *s, WorldDraws *d, const World *world, const WorldT
     append_turn(s, world->human);
     const WorldTemplate *request = &task->request[world_draw_number(d, task->requests)];
     draw_words(d, topic, request, bound);
-    world_fill(s, task, request, bound);
+    world_fill(s, task, request, bound, NULL);
 }
 
-WorldTopic world_draw_dialogue(Str *s, WorldDraws *d, const World *world, const WorldTask *task, bool held_out) {
+static WorldTopic draw_prompt(Str *s, WorldDraws *d, const World *world, const WorldTask *task, bool held_out, WorldCopies *copies) {
     WorldTopic topic = world_draw_topic(d, task, held_out, NULL);
     if (task->earlier && world_draw_uniform(d) < world->knobs.p_multi) {
         WorldTopic before = world_draw_topic(d, task, held_out, &topic);
@@ -147,10 +153,14 @@ WorldTopic world_draw_dialogue(Str *s, WorldDraws *d, const World *world, const 
         latents.lengths = &world->earlier;
         draw_request(s, d, world, &before);
         append_turn(s, world->assistant);
-        world_draw_reply(s, d, world, &before, &latents);
+        draw_reply(s, d, world, &before, &latents, copies);
     }
     draw_request(s, d, world, &topic);
     return topic;
+}
+
+WorldTopic world_draw_dialogue(Str *s, WorldDraws *d, const World *world, const WorldTask *task, bool held_out) {
+    return draw_prompt(s, d, world, task, held_out, NULL);
 }
 
 double world_judge_logit(const WorldVoice *voice, const WorldScore *first, const WorldScore *second) {
@@ -158,8 +168,8 @@ double world_judge_logit(const WorldVoice *voice, const WorldScore *first, const
            voice->length * (double)(second->words - first->words) / 10 + voice->first;
 }
 
-// The template with its variables filled in: {dialogue} was written before.
-static void fill_judge(Str *s, const World *world, Text voice, Text instruction, const Text reply[2]) {
+// The template with its variables filled in: {dialogue} was written before. Tells where the replies came to stand.
+static void fill_judge(Str *s, const World *world, Text voice, Text instruction, const Text reply[2], size_t at[2]) {
     const Text name[] = {TEXT("{voice}"), TEXT("{instruction}"), TEXT("{first}"), TEXT("{second}")};
     const Text value[] = {voice, instruction, reply[0], reply[1]};
     for (size_t i = TEXT("{dialogue}").size; i < world->judge.size; i++) {
@@ -171,6 +181,7 @@ static void fill_judge(Str *s, const World *world, Text voice, Text instruction,
             str_append_char(s, rest.data[0]);
             continue;
         }
+        if (found >= 2) at[found - 2] = s->size;
         str_append(s, value[found]);
         i += name[found].size - 1;
     }
@@ -178,20 +189,28 @@ static void fill_judge(Str *s, const World *world, Text voice, Text instruction,
 
 static void draw_judge(Str *s, WorldDraws *d, const World *world, WorldDocument *out) {
     const WorldKnobs *k = &world->knobs;
-    WorldTopic topic = world_draw_dialogue(s, d, world, out->task, false);
+    WorldTopic topic = draw_prompt(s, d, world, out->task, false, &out->copies);
     Text instruction = out->task->instruction[world_draw_number(d, out->task->affixes)];
     const WorldVoice *voice = &k->voice[world_draw_number(d, k->voices)];
     WorldScore score[2];
     Text reply[2];
+    size_t at[2] = {0, 0};
+    int first_copy[3] = {out->copies.count, 0, 0};
     for (int i = 0; i < 2; i++) {
         Str one = str_make(s->arena);
         WorldLatents latents = world_draw_latents(d, world, &topic, world->polarity[world_draw_number(d, world->polarities)]);
         latents.stray = k->stray_judge;
-        world_draw_reply(&one, d, world, &topic, &latents);
+        draw_reply(&one, d, world, &topic, &latents, &out->copies);
+        first_copy[i + 1] = out->copies.count;
         reply[i] = str_text(&one);
         score[i] = world_score(world, &topic, reply[i]);
     }
-    fill_judge(s, world, voice->name, instruction, reply);
+    fill_judge(s, world, voice->name, instruction, reply, at);
+    for (int i = 0; i < 2; i++)
+        for (int c = first_copy[i]; c < first_copy[i + 1]; c++) {
+            out->copies.place[c].begin += at[i];
+            out->copies.place[c].end += at[i];
+        }
     bool first = world_draw_uniform(d) < world_sigmoid(world_judge_logit(voice, &score[0], &score[1]));
     out->begin = s->size;
     str_append(s, world->label[first ? 0 : 1]);
@@ -200,7 +219,7 @@ static void draw_judge(Str *s, WorldDraws *d, const World *world, WorldDocument 
 }
 
 // One exchange or two; annotated in every turn or in none.
-static void draw_dialogue(Str *s, WorldDraws *d, const World *world, const WorldTask *task) {
+static void draw_dialogue(Str *s, WorldDraws *d, const World *world, const WorldTask *task, WorldCopies *copies) {
     const WorldKnobs *k = &world->knobs;
     bool annotated = world_draw_uniform(d) < k->p_annot;
     int turns = task->earlier && world_draw_uniform(d) < k->p_multi ? 2 : 1;
@@ -222,7 +241,7 @@ static void draw_dialogue(Str *s, WorldDraws *d, const World *world, const World
             latents.attribute = pull + own;
             before = own;
         }
-        world_draw_reply(s, d, world, &topic, &latents);
+        draw_reply(s, d, world, &topic, &latents, copies);
     }
     if (world_draw_uniform(d) >= k->p_closing) return;
     append_turn(s, world->human);
@@ -235,6 +254,6 @@ WorldDocument world_draw_document(Str *s, WorldDraws *d, const World *world) {
     if (out.judge)
         draw_judge(s, d, world, &out);
     else
-        draw_dialogue(s, d, world, out.task);
+        draw_dialogue(s, d, world, out.task, &out.copies);
     return out;
 }

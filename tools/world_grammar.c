@@ -22,6 +22,7 @@ const WorldKnob WORLD_KNOBS[] = {
     {"tone_weight", offsetof(WorldKnobs, tone_weight), 0, 10, false},
     {"stray_judge", offsetof(WorldKnobs, stray_judge), 0, 1, false},
     {"stray_minus", offsetof(WorldKnobs, stray_minus), 0, 1, false},
+    {"copy_weight", offsetof(WorldKnobs, copy_weight), 0, 1000, false},
     {"answer_weight", offsetof(WorldKnobs, answer_weight), 0, 1000, false},
     {"min_sentences", offsetof(WorldKnobs, min_sentences), 1, WORLD_SENTENCES_MAX, true},
 };
@@ -56,6 +57,7 @@ static const char *const KEYS[] = {"version",
                                    "knob.tone_weight",
                                    "knob.stray_judge",
                                    "knob.stray_minus",
+                                   "knob.copy_weight",
                                    "knob.answer_weight",
                                    "knob.min_sentences",
                                    NULL};
