@@ -111,13 +111,14 @@ static void draw_predicted(Svg *svg, const Shown *shown, const SweptMethod *m) {
     svg_group_end(svg);
 }
 
-static double inside(double y, double top, double bottom) { return y < top ? top : y > bottom ? bottom : y; }
+static double inside(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
-static void draw_trained(Svg *svg, const Shown *shown, const SweptMethod *m) {
+// `aside` units from the value, within the plot, so that whiskers of several methods can be told apart.
+static void draw_trained(Svg *svg, const Shown *shown, const SweptMethod *m, double aside) {
     svg_group(svg, report_class(m->method), NULL);
     for (int i = 0; i < m->trained->points; i++) {
         const SweepPoint *point = &m->trained->point[i];
-        double x = svg_x(svg, point->value);
+        double x = inside(svg_x(svg, point->value) + aside, svg->left, svg->right);
         if (!isnan(point->low)) {
             double low = inside(svg_y(svg, point->low), svg->top, svg->bottom);
             double high = inside(svg_y(svg, point->high), svg->top, svg->bottom);
@@ -197,8 +198,11 @@ static void sweep_figure(Page *page, const Sweep *sweep, int number) {
     svg_axis_x(&svg, &x, knob_axis(sweep->knob, page->arena), false);
     // The first rows lie on top.
     for (int i = shown->count - 1; i >= 0; i--) draw_predicted(&svg, shown, &shown->swept[i]);
-    for (int i = shown->count - 1; i >= 0; i--)
-        if (shown->swept[i].trained) draw_trained(&svg, shown, &shown->swept[i]);
+    int trained = 0, place = 0;
+    for (int i = 0; i < shown->count; i++) trained += shown->swept[i].trained != NULL;
+    double step = trained > 5 ? 20.0 / trained : 5;
+    for (int i = 0; i < shown->count; i++)
+        if (shown->swept[i].trained) draw_trained(&svg, shown, &shown->swept[i], (place++ - (trained - 1) / 2.0) * step);
     draw_names(page, &svg, shown);
     svg_close(&svg);
     figure_end(page, caption.data, "predict.csv");
