@@ -48,9 +48,10 @@ static void become(const CliSetup *setup, const char *const *argv, int out, int 
         struct rlimit limit = {setup->file_limit, setup->file_limit};
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(126);
     }
-    // What the harness may ignore, the program sees in its usual form.
+    // What the harness may ignore or catch, the program sees in its usual form.
     signal(SIGPIPE, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
     char *list[128] = {(char *)program_path()};
     for (int i = 0; argv[i] != NULL; i++) list[i + 1] = (char *)argv[i];
@@ -80,6 +81,18 @@ CliProcess cli_start(const CliSetup *setup, const char *const *argv) {
 bool cli_running(const CliProcess *process) {
     siginfo_t info = {0};
     return waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
+bool cli_catches(const CliProcess *process, int number) {
+    char path[64], text[8192];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process->pid);
+    int fd = open(path, O_RDONLY);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    if (size < 0) return true;
+    text[size] = '\0';
+    const char *caught = strstr(text, "SigCgt:");
+    return caught == NULL || (strtoull(caught + 7, NULL, 16) >> (number - 1) & 1);
 }
 
 static Text take_stream(int fd, Arena *arena) {

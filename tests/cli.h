@@ -38,6 +38,9 @@ CliResult cli_wait(CliProcess *process, Arena *arena);
 // Whether it has not ended yet.
 bool cli_running(const CliProcess *process);
 
+// Whether it catches a signal by now (true where the system does not tell): one that comes earlier ends it without a word.
+bool cli_catches(const CliProcess *process, int number);
+
 CliResult cli_run_setup(const CliSetup *setup, Arena *arena, const char *const *argv);
 #define CLI_ARGUMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define cli_run(arena, ...) cli_run_setup(&(CliSetup){0}, (arena), CLI_ARGUMENTS(__VA_ARGS__))

@@ -96,7 +96,8 @@ static CliResult finish(void) {
 // One link of the chain. Returns the exit code.
 static int interrupt(const Moment *m, int number, int code) {
     CliProcess process = begin_run();
-    while (!reached(m) && cli_running(&process)) nap(200);
+    // The moment may be one of an earlier link.
+    while (!(reached(m) && cli_catches(&process, SIGTERM)) && cli_running(&process)) nap(200);
     kill(process.pid, number);
     if (m->twice) {
         nap(300);
