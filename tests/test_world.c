@@ -323,22 +323,42 @@ START_TEST(test_judges) {
 }
 END_TEST
 
-// Sentences that stray have the words of another topic, so the oracle sees them.
-START_TEST(test_stray) {
-    int formed = 0, sentences = 0;
-    world.knobs.stray_minus = 0.5;
-    for (int i = 0; i < 500; i++) {
+// Well-formed sentences of `n` replies under the unwanted annotation, and all of them.
+static int count_formed(const char *task, int n, int *sentences) {
+    int formed = 0;
+    *sentences = 0;
+    for (int i = 0; i < n; i++) {
         Str s = str_make(&arena);
-        WorldDraws d = world_draws(rng_key(3, "stray"), (uint64_t)i);
-        WorldTopic topic = world_draw_topic(&d, task_of("helpful"), false, NULL);
+        WorldDraws d = world_draws(rng_key(3, "spoilt"), (uint64_t)i);
+        WorldTopic topic = world_draw_topic(&d, task_of(task), false, NULL);
         WorldLatents l = world_draw_latents(&d, &world, &topic, -1);
         world_draw_reply(&s, &d, &world, &topic, &l);
         WorldScore score = world_score(&world, &topic, str_text(&s));
         formed += score.well_formed;
-        sentences += score.sentences;
+        *sentences += score.sentences;
     }
+    return formed;
+}
+
+// Sentences that stray have the words of another topic, so the oracle sees them.
+START_TEST(test_stray) {
+    int sentences, formed;
+    world.knobs.stray_minus = 0.5;
+    formed = count_formed("helpful", 500, &sentences);
     ck_assert_int_lt(formed, sentences * 95 / 100);
     ck_assert_int_gt(formed, sentences / 2);
+}
+END_TEST
+
+// Of 1, 2 and 3 sentences (shares 0.25, 0.45, 0.3) 1.05 of 2.05 may repeat; a sentence that does is ill-formed.
+START_TEST(test_repeat) {
+    int sentences, formed;
+    world.knobs.repeat_minus = 0.5;
+    formed = count_formed("harmless", 4000, &sentences);
+    ck_assert_double_eq_tol(1 - formed / (double)sentences, 0.5 * 1.05 / 2.05, 0.02);
+    world.knobs.repeat_minus = 1;
+    formed = count_formed("harmless", 500, &sentences);
+    ck_assert_int_eq(formed, 500);
 }
 END_TEST
 
@@ -357,6 +377,7 @@ Suite *suite_world(void) {
     tcase_add_test(c, test_statistics);
     tcase_add_test(c, test_judges);
     tcase_add_test(c, test_stray);
+    tcase_add_test(c, test_repeat);
     suite_add_tcase(s, c);
     return s;
 }

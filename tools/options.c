@@ -254,6 +254,7 @@ static const Option WORLD[] = {
     {"tone_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 10, NULL, "X", "Knob: how much the tone latent decides about a tone."},
     {"stray_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judged sentences with another topic's words."},
     {"stray_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: the same under an unwanted annotation."},
+    {"repeat_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of repeated sentences there."},
     {"copy_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a reply's topic words in the loss."},
     {"answer_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a judge document's answer in the loss."},
     {"min_sentences", OPTION_DOUBLE, NULL, NULL, true, false, 1, 16, NULL, "N",

@@ -49,7 +49,7 @@ WorldTopic world_draw_topic(WorldDraws *d, const WorldTask *task, bool held_out,
 WorldLatents world_draw_latents(WorldDraws *d, const World *world, const WorldTopic *topic, int sign) {
     const WorldKnobs *k = &world->knobs;
     double pull = world_topic_has(topic, topic->task->pulled) ? -k->pull : 0;
-    WorldLatents l = {.lengths = &topic->task->lengths, .stray = sign < 0 ? k->stray_minus : 0};
+    WorldLatents l = {.lengths = &topic->task->lengths, .stray = sign < 0 ? k->stray_minus : 0, .repeat = sign < 0 ? k->repeat_minus : 0};
     l.attribute = pull + sign * k->delta + world_draw_normal(d);
     l.tone = sign * k->leak + world_draw_normal(d);
     return l;
@@ -108,8 +108,11 @@ static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopi
     const WorldLengths *lengths = latents->lengths;
     int n = lengths->least + world_draw_weighted(d, lengths->share, lengths->count), levels = 0;
     bool used[WORLD_CORES_MAX] = {false};
+    const WorldCore *said[WORLD_SENTENCES_MAX];
     for (int i = 0; i < n; i++) {
         const WorldCore *core = draw_core(d, topic, draw_level(d, world->knobs.level_weight * latents->attribute), i == n - 1, used);
+        if (i > 0 && latents->repeat > 0 && world_draw_uniform(d) < latents->repeat) core = said[world_draw_number(d, i)];
+        said[i] = core;
         if (i > 0) str_append_char(s, ' ');
         if (topic->task->numbered) str_printf(s, "%d) ", i + 1);
         draw_prefix(s, d, world, world->knobs.tone_weight * latents->tone);

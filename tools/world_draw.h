@@ -30,9 +30,10 @@ double world_sigmoid(double x);
 // A topic of the training split or of the held-out one; `except` (may be NULL): another one than this.
 WorldTopic world_draw_topic(WorldDraws *d, const WorldTask *task, bool held_out, const WorldTopic *except);
 
-// What a reply is drawn from. `stray` is the probability that a sentence is filled with another topic's words.
+// What a reply is drawn from. `stray` is the probability that a sentence is filled with another topic's words, `repeat` that one
+// after the first says again what stands before it.
 typedef struct {
-    double attribute, tone, stray;
+    double attribute, tone, stray, repeat;
     const WorldLengths *lengths;
 } WorldLatents;
 
