@@ -100,6 +100,10 @@ START_TEST(a_drawing) {
     ck_assert_str_eq(s.data, "");
     svg_label(&svg, "name", 5, 6, "end", TEXT("</text>"));
     ck_assert_str_eq(s.data, "<text class=\"name\" x=\"5\" y=\"6\" text-anchor=\"end\">&lt;/text&gt;</text>\n");
+    // A cell between two values, its strength kept within 0 and 1.
+    s.size = 0;
+    svg_cell(&svg, 2, 0.5, 4, 1, 1.5);
+    ck_assert_str_eq(s.data, "<rect fill=\"currentColor\" x=\"52\" y=\"10\" width=\"32\" height=\"35\" fill-opacity=\"1.00\"/>\n");
     // Four shapes, and around again.
     for (int shape = 0; shape < 5; shape++) {
         s.size = 0;

@@ -32,6 +32,7 @@ static const Entry ENTRIES[] = {
     {&VERB_SFT, cmd_sft},
     {&VERB_DPO, cmd_dpo},
     {&VERB_REPORT, cmd_report},
+    {&VERB_THEORY, cmd_theory},
 };
 enum { ENTRY_COUNT = sizeof ENTRIES / sizeof *ENTRIES };
 

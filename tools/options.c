@@ -279,6 +279,20 @@ static const Option DEMO[] = {
     {"retrain_knobs", OPTION_LIST, NULL, NULL, true, false, 0, 0, NULL, "KNOB=X", "Values for retrain instead of the sweep's."},
     {0},
 };
+// Attributes are in deviations of a reply's attribute; the defaults are the paper's numbers.
+static const Option THEORY[] = {
+    {"shift", OPTION_DOUBLE, "3", NULL, true, false, 0, 20, NULL, "X", "How far apart p+ and p- move the mean (paper.md, 4: 3)."},
+    {"noise", OPTION_DOUBLE, "1", NULL, true, false, 0, 100, NULL, "X", "Deviation of what the judge sees of a reply (paper.md, 4: 1)."},
+    {"width", OPTION_DOUBLE, "0.2", NULL, true, false, 1e-3, 10, NULL, "X", "Pairs whose attributes differ by at most this are hard."},
+    {"pairs", OPTION_INT, "4000000", NULL, true, false, 1, 4294967295.0, NULL, "N", "Pairs of each method in the table."},
+    {"cell_pairs", OPTION_INT, "100000", NULL, true, false, 1, 4294967295.0, NULL, "N", "Pairs of each point of the surface."},
+    {"shift_max", OPTION_DOUBLE, "4", NULL, true, false, 0.01, 20, NULL, "X", "Largest shift of the surface, which begins at 0."},
+    {"noise_max", OPTION_DOUBLE, "2", NULL, true, false, 0.01, 100, NULL, "X", "Largest noise of the surface, which begins at 0."},
+    {"steps", OPTION_INT, "16", NULL, true, false, 1, 64, NULL, "N", "Steps from 0 to both."},
+    {"hard", OPTION_LIST, "0, 0.25, 0.5, 0.75, 1", NULL, true, false, 0, 0, NULL, "P",
+     "Shares of prompts whose two replies come out alike, ascending."},
+    {0},
+};
 static const Option RUN[] = {
     {"methods", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "NAMES",
      "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo."},
@@ -302,9 +316,11 @@ const OptionTable OPTIONS_GENERATE = {"generate", GENERATE};
 const OptionTable OPTIONS_PRETRAIN = {"pretrain", PRETRAIN};
 const OptionTable OPTIONS_WORLD = {"world", WORLD};
 const OptionTable OPTIONS_DEMO = {"demo", DEMO};
+const OptionTable OPTIONS_THEORY = {"theory", THEORY};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
 const OptionTable *const OPTIONS_ALL[] = {
     &OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_TASK, &OPTIONS_SIMULATE,
     &OPTIONS_LABEL,    &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,  &OPTIONS_PPO,  &OPTIONS_EVAL,
-    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_WORLD, &OPTIONS_DEMO, &OPTIONS_RUN, NULL};
+    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_WORLD, &OPTIONS_DEMO, &OPTIONS_RUN, &OPTIONS_THEORY,
+    NULL};

@@ -21,6 +21,7 @@ extern const OptionTable OPTIONS_PRETRAIN;    // pretrain
 extern const OptionTable OPTIONS_WORLD;       // world: how much text, knobs
 extern const OptionTable OPTIONS_DEMO;        // demo
 extern const OptionTable OPTIONS_RUN;         // run: human
+extern const OptionTable OPTIONS_THEORY;      // theory
 
 // All of them, NULL-ended: keys that a recipe or config may hold whatever verb reads it.
 extern const OptionTable *const OPTIONS_ALL[];

@@ -169,6 +169,18 @@ void svg_band(Svg *svg, const double *x, const double *low, const double *high, 
     }
 }
 
+void svg_cell(Svg *svg, double x1, double y1, double x2, double y2, double strength) {
+    double left = svg_x(svg, x1), right = svg_x(svg, x2), bottom = svg_y(svg, y1), top = svg_y(svg, y2);
+    str_append(svg->out, TEXT("<rect fill=\"currentColor\""));
+    attribute(svg->out, "x", left);
+    attribute(svg->out, "y", top);
+    attribute(svg->out, "width", right - left);
+    attribute(svg->out, "height", bottom - top);
+    str_append(svg->out, TEXT(" fill-opacity=\""));
+    html_number(svg->out, strength > 1 ? 1 : strength > 0 ? strength : 0, 2);
+    str_append(svg->out, TEXT("\"/>\n"));
+}
+
 void svg_rule(Svg *svg, const char *name, double x1, double y1, double x2, double y2) {
     str_printf(svg->out, "<path class=\"%s\" d=\"M", name);
     point(svg->out, x1, y1);

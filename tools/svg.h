@@ -57,6 +57,9 @@ void svg_line(Svg *svg, const double *x, const double *y, int n, double width, c
 // The area between low and high over x; gaps where either cannot be drawn.
 void svg_band(Svg *svg, const double *x, const double *low, const double *high, int n);
 
+// A filled rectangle between two points in values, in the group's colour; `strength` (0 to 1) is its opacity.
+void svg_cell(Svg *svg, double x1, double y1, double x2, double y2, double strength);
+
 // A straight line in drawing units, of a class.
 void svg_rule(Svg *svg, const char *name, double x1, double y1, double x2, double y2);
 

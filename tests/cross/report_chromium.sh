@@ -1,5 +1,6 @@
 #!/bin/sh
-# A report in a browser: builds one from made-up matrices (tests/matrix.sh) and opens it in headless Chromium, wide and as on a phone.
+# Pages in a browser: a report of made-up matrices (tests/matrix.sh) and the page of the theory, opened in headless Chromium, wide and as
+# on a phone.
 # A message on the console, a drawing without a size, a text that leaves its drawing or lies on another one, or a page that is wider
 # than its window is a failure.
 #
@@ -24,6 +25,7 @@ for at in delta:0.25:0.62 delta:0.5:0.7 delta:1:0.77 delta:1.5:0.78 delta:2:0.8 
 done >"$demo/retrain/points.jsonl"
 "$rlcd" report "$demo" --out "$work/many.html" >/dev/null
 "$rlcd" report "$demo/harmless/seed-1" --out "$work/one.html" >/dev/null
+"$rlcd" theory --pairs 100000 --cell-pairs 10000 --out "$work" --quiet >/dev/null
 
 # Looks at a page in a frame of a given width and writes what is wrong with it into its own body.
 cat >"$work/look.html" <<'EOF'
@@ -68,7 +70,7 @@ browse() {
 }
 
 status=0
-for page in many one; do
+for page in many one theory; do
     for width in 1180 390; do
         browse --virtual-time-budget=5000 --window-size=1300,3000 --dump-dom "file://$work/look.html#$page.html,$width" >"$work/dom"
         said=$(sed 's/<br>/\n/g; s/<[^>]*>//g' "$work/dom" | grep -E '^(LOOKED|FOUND)' || true)
