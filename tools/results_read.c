@@ -5,65 +5,9 @@
 #include <string.h>
 
 #include "tensor/base/file.h"
+#include "tools/json_rows.h"
 
 enum { CARD_LIMIT = 16 << 20 };
-
-// ---- rows of a JSON Lines file
-
-typedef struct {
-    LineReader *lines;
-    Arena *arena;   // what is kept
-    Arena scratch;  // one row
-    const char *path;
-    size_t number;
-    const char *where;  // "path:line" of the present row
-} Rows;
-
-static Status rows_open(Rows *rows, Arena *arena, const char *path, Error *error) {
-    *rows = (Rows){.arena = arena, .path = path, .scratch = arena_make("row", 0)};
-    return lines_open(&rows->lines, arena, path, error);
-}
-
-// The next row as an object, blank lines passed over; NULL at the end.
-static Status rows_next(Rows *rows, const Json **row, Error *error) {
-    Text line;
-    bool more;
-    do {
-        arena_reset(&rows->scratch);
-        TRY(lines_next(rows->lines, &line, &rows->number, &more, error));
-        *row = NULL;
-        if (!more) return OK;
-    } while (line.size == 0);
-    Str where = str_make(&rows->scratch);
-    str_printf(&where, "%s:%zu", rows->path, rows->number);
-    rows->where = where.data;
-    TRY(json_parse(row, &rows->scratch, line, rows->where, error));
-    if ((*row)->type != JSON_OBJECT) return error_set(error, ERR_FORMAT, "%s: expected a JSON object", rows->where);
-    return OK;
-}
-
-static void rows_close(Rows *rows) {
-    if (rows->lines) lines_close(rows->lines);
-    arena_free(&rows->scratch);
-}
-
-// A text member, copied; absent: size 0.
-static Status take_text(Text *out, Rows *rows, const Json *row, const char *key, Error *error) {
-    Text text;
-    TRY(json_string_or(row, key, TEXT(""), &text, rows->where, error));
-    *out = text_copy(rows->arena, text);
-    return OK;
-}
-
-// Room for one more item of `size` bytes in an array that doubles.
-static void *room(Arena *arena, void *items, int count, int *capacity, size_t size) {
-    if (count < *capacity) return items;
-    int wanted = *capacity ? 2 * *capacity : 64;
-    void *grown = arena_alloc(arena, (size_t)wanted * size);
-    if (count) memcpy(grown, items, (size_t)count * size);
-    *capacity = wanted;
-    return grown;
-}
 
 // ---- oracle.jsonl
 
@@ -102,13 +46,13 @@ static Status read_oracle(Oracle *out, Arena *arena, const char *beside, Error *
     *out = (Oracle){.path = NULL};
     if (!file_exists(path)) return OK;
     out->path = path;
-    Rows rows;
+    JsonRows rows;
     const Json *row;
     int capacity = 0;
-    Status status = rows_open(&rows, arena, path, error);
+    Status status = json_rows_open(&rows, arena, path, error);
     while (status == OK) {
         int64_t line;
-        TRY_DONE(rows_next(&rows, &row, error));
+        TRY_DONE(json_rows_next(&rows, &row, error));
         if (row == NULL) break;
         TRY_DONE(json_need_int(row, "line", 1, 1 << 30, &line, rows.where, error));
         if (line != out->count + 1) {
@@ -116,14 +60,14 @@ static Status read_oracle(Oracle *out, Arena *arena, const char *beside, Error *
                                beside, (long long)line);
             goto done;
         }
-        out->line = room(arena, out->line, out->count, &capacity, sizeof *out->line);
+        out->line = json_rows_room(arena, out->line, out->count, &capacity, sizeof *out->line);
         TRY_DONE(read_verdict(&out->line[out->count].reply, row, "reply", rows.where, error));
         TRY_DONE(read_verdict(&out->line[out->count].chosen, row, "chosen", rows.where, error));
         TRY_DONE(read_verdict(&out->line[out->count].rejected, row, "rejected", rows.where, error));
         out->count++;
     }
 done:
-    rows_close(&rows);
+    json_rows_close(&rows);
     return status;
 }
 
@@ -144,12 +88,12 @@ static Status number_or_nan(double *out, const Json *row, const char *key, const
     return json_need_number(row, key, out, where, error);
 }
 
-static Status read_reply(MatrixReply *out, Rows *rows, const Json *row, const Oracle *oracle, Error *error) {
+static Status read_reply(MatrixReply *out, JsonRows *rows, const Json *row, const Oracle *oracle, Error *error) {
     Text end;
     TRY(json_need_int(row, "index", 0, INT64_MAX, &out->index, rows->where, error));
     TRY(json_need_string(row, "reply", &end, rows->where, error));
-    TRY(take_text(&out->reply, rows, row, "reply", error));
-    TRY(take_text(&out->prompt, rows, row, "prompt", error));
+    TRY(json_rows_text(&out->reply, rows, row, "reply", error));
+    TRY(json_rows_text(&out->prompt, rows, row, "prompt", error));
     TRY(json_string_or(row, "end", TEXT("stop"), &end, rows->where, error));
     TRY(number_or_nan(&out->score, row, "score", rows->where, error));
     TRY(number_or_nan(&out->kl, row, "kl", rows->where, error));
@@ -170,16 +114,16 @@ static int by_index(const void *a, const void *b) {
 static Status read_replies(MatrixMethod *m, Arena *arena, Error *error) {
     const char *path = path_join(arena, m->eval, "replies.jsonl");
     Oracle oracle;
-    Rows rows;
+    JsonRows rows;
     const Json *row;
     int capacity = 0;
     TRY(read_oracle(&oracle, arena, path, error));
     m->scored = m->near = true;
-    Status status = rows_open(&rows, arena, path, error);
+    Status status = json_rows_open(&rows, arena, path, error);
     while (status == OK) {
-        TRY_DONE(rows_next(&rows, &row, error));
+        TRY_DONE(json_rows_next(&rows, &row, error));
         if (row == NULL) break;
-        m->reply = room(arena, m->reply, m->replies, &capacity, sizeof *m->reply);
+        m->reply = json_rows_room(arena, m->reply, m->replies, &capacity, sizeof *m->reply);
         TRY_DONE(read_reply(&m->reply[m->replies], &rows, row, &oracle, error));
         m->scored = m->scored && isfinite(m->reply[m->replies].score);
         m->near = m->near && isfinite(m->reply[m->replies].kl);
@@ -189,7 +133,7 @@ static Status read_replies(MatrixMethod *m, Arena *arena, Error *error) {
     if (status == OK) status = check_oracle(&oracle, path, rows.number, error);
     m->judged = oracle.path != NULL;
 done:
-    rows_close(&rows);
+    json_rows_close(&rows);
     // In the order of their prompts, each of which occurs once: methods are compared prompt by prompt.
     if (status == OK) qsort(m->reply, (size_t)m->replies, sizeof *m->reply, by_index);
     for (int i = 1; i < m->replies && status == OK; i++)
@@ -199,7 +143,7 @@ done:
     return status;
 }
 
-static Status read_pair(MatrixPair *out, Rows *rows, const Json *row, const Oracle *oracle, Error *error) {
+static Status read_pair(MatrixPair *out, JsonRows *rows, const Json *row, const Oracle *oracle, Error *error) {
     Text side;
     TRY(json_need_string(row, "chosen", &side, rows->where, error));
     TRY(json_need_string(row, "rejected", &side, rows->where, error));
@@ -213,26 +157,26 @@ static Status read_pair(MatrixPair *out, Rows *rows, const Json *row, const Orac
     return OK;
 }
 
-static Status keep_pair(MatrixPair *pair, Rows *rows, const Json *row, Error *error) {
-    TRY(take_text(&pair->prompt, rows, row, "prompt", error));
-    TRY(take_text(&pair->p_plus, rows, row, "p_plus", error));
-    TRY(take_text(&pair->p_minus, rows, row, "p_minus", error));
-    TRY(take_text(&pair->chosen, rows, row, "chosen", error));
-    return take_text(&pair->rejected, rows, row, "rejected", error);
+static Status keep_pair(MatrixPair *pair, JsonRows *rows, const Json *row, Error *error) {
+    TRY(json_rows_text(&pair->prompt, rows, row, "prompt", error));
+    TRY(json_rows_text(&pair->p_plus, rows, row, "p_plus", error));
+    TRY(json_rows_text(&pair->p_minus, rows, row, "p_minus", error));
+    TRY(json_rows_text(&pair->chosen, rows, row, "chosen", error));
+    return json_rows_text(&pair->rejected, rows, row, "rejected", error);
 }
 
 // Counts the labels that take the oracle's side. A tie of either leaves the pair out. `matrix` (may be NULL) keeps the first pairs.
 static Status read_pairs(MatrixShare *share, Matrix *matrix, int samples, const char *path, Arena *arena, Error *error) {
     Oracle oracle;
-    Rows rows;
+    JsonRows rows;
     const Json *row;
     *share = (MatrixShare){0};
     TRY(read_oracle(&oracle, arena, path, error));
     if (matrix) matrix->pair = arena_alloc(arena, (size_t)samples * sizeof *matrix->pair);
-    Status status = rows_open(&rows, arena, path, error);
+    Status status = json_rows_open(&rows, arena, path, error);
     while (status == OK) {
         MatrixPair pair = {.label = 1};
-        TRY_DONE(rows_next(&rows, &row, error));
+        TRY_DONE(json_rows_next(&rows, &row, error));
         if (row == NULL) break;
         TRY_DONE(read_pair(&pair, &rows, row, &oracle, error));
         double difference = pair.chosen_oracle.score - pair.rejected_oracle.score;
@@ -247,7 +191,7 @@ static Status read_pairs(MatrixShare *share, Matrix *matrix, int samples, const 
     }
     if (status == OK) status = check_oracle(&oracle, path, rows.number, error);
 done:
-    rows_close(&rows);
+    json_rows_close(&rows);
     return status;
 }
 
@@ -261,20 +205,20 @@ static Status next_step(MatrixMethod *list, Arena *arena, int *capacity, const J
         return error_set(error, ERR_DATA, "%s: expected ascending steps, found %lld behind %lld", where, (long long)number,
                          (long long)last);
     if (number == last) return OK;
-    list->step = room(arena, list->step, list->steps, capacity, sizeof *list->step);
+    list->step = json_rows_room(arena, list->step, list->steps, capacity, sizeof *list->step);
     list->step[list->steps++] = (MatrixStep){.step = number, .score = NAN, .kl = NAN, .oracle = NAN, .oracle_error = NAN};
     return OK;
 }
 
 static Status read_metrics(MatrixMethod *list, Arena *arena, const char *path, Error *error) {
-    Rows rows;
+    JsonRows rows;
     const Json *row;
     int capacity = 0;
     if (!file_exists(path)) return OK;
-    Status status = rows_open(&rows, arena, path, error);
+    Status status = json_rows_open(&rows, arena, path, error);
     while (status == OK) {
         Text phase;
-        TRY_DONE(rows_next(&rows, &row, error));
+        TRY_DONE(json_rows_next(&rows, &row, error));
         if (row == NULL) break;
         TRY_DONE(json_string_or(row, "phase", TEXT(""), &phase, rows.where, error));
         if (!text_equal(phase, TEXT("ppo"))) continue;
@@ -284,22 +228,22 @@ static Status read_metrics(MatrixMethod *list, Arena *arena, const char *path, E
         TRY_DONE(number_or_nan(&step->kl, row, "objective/kl", rows.where, error));
     }
 done:
-    rows_close(&rows);
+    json_rows_close(&rows);
     return status;
 }
 
 // The oracle's mean of each step's rollouts, with its standard error: sum and squares first, kept in the step's own fields.
 static Status read_samples(MatrixMethod *list, Arena *arena, const char *path, Error *error) {
     Oracle oracle;
-    Rows rows;
+    JsonRows rows;
     const Json *row;
     int capacity = 0;
     if (!file_exists(path)) return OK;
     TRY(read_oracle(&oracle, arena, path, error));
     if (oracle.path == NULL) return OK;
-    Status status = rows_open(&rows, arena, path, error);
+    Status status = json_rows_open(&rows, arena, path, error);
     while (status == OK) {
-        TRY_DONE(rows_next(&rows, &row, error));
+        TRY_DONE(json_rows_next(&rows, &row, error));
         if (row == NULL) break;
         if (rows.number > (size_t)oracle.count || !oracle.line[rows.number - 1].reply.known) continue;
         TRY_DONE(next_step(list, arena, &capacity, row, rows.where, error));
@@ -311,7 +255,7 @@ static Status read_samples(MatrixMethod *list, Arena *arena, const char *path, E
     }
     if (status == OK) status = check_oracle(&oracle, path, rows.number, error);
 done:
-    rows_close(&rows);
+    json_rows_close(&rows);
     for (int i = 0; i < list->steps && status == OK; i++) {
         MatrixStep *s = &list->step[i];
         double n = s->judged, squares = s->oracle_error - s->oracle * s->oracle / n;
