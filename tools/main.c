@@ -33,6 +33,7 @@ static const Entry ENTRIES[] = {
     {&VERB_DPO, cmd_dpo},
     {&VERB_REPORT, cmd_report},
     {&VERB_THEORY, cmd_theory},
+    {&VERB_JUDGE, cmd_judge},
 };
 enum { ENTRY_COUNT = sizeof ENTRIES / sizeof *ENTRIES };
 

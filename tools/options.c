@@ -293,6 +293,15 @@ static const Option THEORY[] = {
      "Shares of prompts whose two replies come out alike, ascending."},
     {0},
 };
+static const Option JUDGE[] = {
+    {"question", OPTION_STRING, "Which of the two replies is better?", NULL, true, false, 0, 0, NULL, "TEXT",
+     "form: what stands at the scale."},
+    {"limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "form, export: prompts that are asked about; -1 for all."},
+    {"replicates", OPTION_INT, "10000", NULL, true, false, 1, 1e6, NULL, "N", "import, compare: samples of the bootstrap."},
+    {"groups", OPTION_INT, "4", NULL, true, false, 1, 100, NULL, "N", "import, compare: groups by difference in length."},
+    {"margin", OPTION_DOUBLE, "0", NULL, true, false, 0, 1000, NULL, "X", "model: log-odds up to which an answer is a tie."},
+    {0},
+};
 static const Option RUN[] = {
     {"methods", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "NAMES",
      "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo."},
@@ -317,10 +326,11 @@ const OptionTable OPTIONS_PRETRAIN = {"pretrain", PRETRAIN};
 const OptionTable OPTIONS_WORLD = {"world", WORLD};
 const OptionTable OPTIONS_DEMO = {"demo", DEMO};
 const OptionTable OPTIONS_THEORY = {"theory", THEORY};
+const OptionTable OPTIONS_JUDGE = {"judge", JUDGE};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
 const OptionTable *const OPTIONS_ALL[] = {
     &OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_TASK, &OPTIONS_SIMULATE,
     &OPTIONS_LABEL,    &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,  &OPTIONS_PPO,  &OPTIONS_EVAL,
-    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_WORLD, &OPTIONS_DEMO, &OPTIONS_RUN, &OPTIONS_THEORY,
-    NULL};
+    &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_WORLD, &OPTIONS_DEMO, &OPTIONS_RUN,  &OPTIONS_THEORY,
+    &OPTIONS_JUDGE,    NULL};

@@ -20,6 +20,7 @@ extern const OptionTable OPTIONS_GENERATE;    // generate
 extern const OptionTable OPTIONS_PRETRAIN;    // pretrain
 extern const OptionTable OPTIONS_WORLD;       // world: how much text, knobs
 extern const OptionTable OPTIONS_DEMO;        // demo
+extern const OptionTable OPTIONS_JUDGE;       // judge
 extern const OptionTable OPTIONS_RUN;         // run: human
 extern const OptionTable OPTIONS_THEORY;      // theory
 

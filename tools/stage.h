@@ -144,6 +144,8 @@ int cmd_bench(int argc, const char *const *argv);
 int cmd_world(int argc, const char *const *argv);
 // tools/cmd_report.c
 int cmd_report(int argc, const char *const *argv);
+// tools/cmd_judge.c
+int cmd_judge(int argc, const char *const *argv);
 // tools/cmd_demo.c
 int cmd_demo(int argc, const char *const *argv);
 // tools/cmd_theory.c
@@ -151,6 +153,6 @@ int cmd_theory(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
 extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_SFT, VERB_DPO, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE,
-    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD, VERB_REPORT, VERB_DEMO, VERB_THEORY;
+    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD, VERB_REPORT, VERB_DEMO, VERB_THEORY, VERB_JUDGE;
 
 #endif

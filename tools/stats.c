@@ -35,6 +35,26 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+void stats_groups(int *group, const double *x, int n, int groups, Arena *scratch) {
+    ArenaMark mark = arena_mark(scratch);
+    double *sorted = arena_alloc(scratch, (size_t)n * sizeof *sorted);
+    for (int i = 0; i < n; i++) sorted[i] = x[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    for (int i = 0; i < n; i++) {
+        // The number of smaller values.
+        int low = 0, high = n;
+        while (low < high) {
+            int middle = low + (high - low) / 2;
+            if (sorted[middle] < x[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        group[i] = (int)((int64_t)low * groups / n);
+    }
+    arena_release(scratch, mark);
+}
+
 MeasureInterval stats_bootstrap_mean(const double *x, int n, int replicates, uint64_t seed, Arena *scratch) {
     REQUIRE(n >= 1 && replicates >= 1, "stats_bootstrap_mean: %d values, %d replicates", n, replicates);
     ArenaMark mark = arena_mark(scratch);

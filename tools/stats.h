@@ -15,6 +15,10 @@ double stats_power(double base, double power);
 // The p-quantile of n >= 1 ascending values, linear between neighbours: at place p (n - 1) (Hyndman and Fan, 1996, type 7).
 double stats_quantile(const double *sorted, int n, double p);
 
+// Divides n values into at most `groups` groups of about equal size by rank, equal values into the same: group[i] counts from 0, ascending
+// with x; some may be empty.
+void stats_groups(int *group, const double *x, int n, int groups, Arena *scratch);
+
 // 95 % percentile interval of the mean of n >= 1 values (Efron, 1979): `replicates` >= 1 means of n draws with replacement, of which the
 // 0.025 and 0.975 quantiles. Draw i of replicate r is x[bits(r, i) n / 2^32] with the bits of stream "judge.bootstrap" under `seed`,
 // so that samples of the same n take the same places: differences between them are paired.

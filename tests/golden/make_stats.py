@@ -1,4 +1,4 @@
-"""Golden values of tools/stats.c and tools/self_bleu.c: run it in tests/golden with `python make_stats.py`; it writes stats.json.
+"""Golden values of tools/stats.c, tools/judge_compare.c, tools/self_bleu.c: `python make_stats.py` in tests/golden writes stats.json.
 
 Needs numpy, statsmodels and nltk. Kappa and its standard error are statsmodels' cohens_kappa, the regression its GLM with HC0 errors,
 the quantiles of the bootstrap numpy's, over places drawn by Philox4x32-10 as tensor/base/rng.h says, written anew here. Self-BLEU is the
@@ -12,6 +12,7 @@ import numpy
 import statsmodels.api as sm
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from statsmodels.stats.inter_rater import cohens_kappa
+from statsmodels.stats.proportion import proportion_confint
 
 
 def philox(counter, key):
@@ -54,6 +55,28 @@ def self_bleu(texts, order):
     return float(numpy.mean(values))
 
 
+def comparison(n, replicates, seed):
+    """A judge who likes length, asked about n pairs in both orders: what `rlcd judge compare` must say."""
+    a, b = draw.integers(5, 200, n), draw.integers(5, 150, n)
+    lean = 0.6 + 0.012 * (a - b) + draw.normal(0, 1, n)
+    wins = []
+    for i in range(n):
+        for place in (0.5, -0.5):
+            x = lean[i] + place + draw.normal(0, 0.3)
+            wins.append(0.5 if abs(x) < 0.3 else float(x > 0))
+    value = [(wins[2 * i] + wins[2 * i + 1]) / 2 for i in range(n)]
+    apart = (a - b).astype(float)
+    fit = regression(numpy.tanh(apart / apart.std(ddof=1)).tolist(), value)
+    theta, error = fit["weights"][0], fit["errors"][0]
+    logistic = lambda x: float(1 / (1 + numpy.exp(-x)))  # noqa: E731
+    consistent = sum(wins[2 * i] == wins[2 * i + 1] for i in range(n))
+    return {"a": a.tolist(), "b": b.tolist(), "wins": wins, "replicates": replicates, "seed": seed, "win_rate": float(numpy.mean(value)),
+            "interval": bootstrap(value, replicates, seed), "controlled": logistic(theta),
+            "controlled_interval": [logistic(theta - 1.959963984540054 * error), logistic(theta + 1.959963984540054 * error)],
+            "length_effect": fit["weights"][1], "consistent": consistent,
+            "swap_interval": [float(v) for v in proportion_confint(consistent, n, method="wilson")]}
+
+
 draw = numpy.random.default_rng(1)
 five = draw.integers(0, 9, (5, 5)) + numpy.diag([6, 3, 9, 2, 5])
 eight = draw.integers(0, 3, (8, 8)) + numpy.diag([2, 1, 4, 0, 3, 2, 1, 6])
@@ -73,6 +96,7 @@ golden = {
     "bootstrap": [{"x": outcomes, "replicates": r, "seed": s, "interval": bootstrap(outcomes, r, s)} for r, s in ((1000, 0), (200, 7))],
     "quantile": {"x": sorted(quantiles), "p": [0, 0.025, 0.3, 0.5, 0.975, 1],
                  "value": [float(v) for v in numpy.quantile(quantiles, [0, 0.025, 0.3, 0.5, 0.975, 1])]},
+    "compare": comparison(57, 400, 5),
     "self_bleu": {"texts": TEXTS, "order": [1, 2, 3, 4], "value": [self_bleu(TEXTS, n) for n in (1, 2, 3, 4)]},
 }
 with open("stats.json", "w") as file:
