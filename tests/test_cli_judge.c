@@ -145,6 +145,82 @@ START_TEST(questions_out_and_verdicts_in) {
 }
 END_TEST
 
+// The number behind "key": in row `line` of a file, as text.
+static Text number_of(const char *path, int line, const char *key) {
+    Text rest = content(path);
+    for (int i = 0; i < line; i++) {
+        size_t end = (size_t)text_find(rest, TEXT("\n")) + 1;
+        rest = (Text){rest.data + end, rest.size - end};
+    }
+    const char *mark = cli_format(&arena, "\"%s\":", key);
+    ptrdiff_t at = text_find(rest, text_of(mark));
+    ck_assert_int_ge(at, 0);
+    const char *begin = rest.data + at + strlen(mark);
+    return (Text){begin, strcspn(begin, ",}")};
+}
+
+#define JUDGE(dir) "model", "--model", TINY, "--questions", questions, "--max-tokens", "256", "--replicates", "50", "--out", in_folder(dir)
+
+// A local model: what `rlcd label` finds for the same two replies; stopped and gone on, the same file.
+START_TEST(a_model_as_judge) {
+    JudgeQuestions q;
+    const char *questions = in_folder("q.jsonl"), *verdicts = in_folder("a/verdicts.jsonl");
+    cli_ok(&arena, "judge", "export", one, two, "--out", questions);
+    CliResult r = cli_ok(&arena, "judge", JUDGE("a"));
+    ck_assert_int_ge(text_find(r.out, TEXT("6 questions asked (0 dialogues cut), ")), 0);
+    ck_assert_int_ge(text_find(r.out, TEXT("good against plain, judged by tiny_chat\n")), 0);
+    ck_ok(judge_questions_read(&q, &arena, questions, &error), error);
+    Str pairs = str_make(&arena);
+    for (int i = 0; i < q.count; i++)
+        if (!q.question[i].same)
+            str_printf(&pairs, "{\"prompt\":\"\\n\\nHuman: Q%d?\\n\\nAssistant:\",\"chosen\":\"%s\",\"rejected\":\"%s\",\"index\":%d}\n",
+                       (int)q.question[i].index, q.question[i].first.data, q.question[i].second.data, (int)q.question[i].index);
+    cli_ok(&arena, "label", "--model", TINY, "--pairs", file_of("pairs.jsonl", pairs.data), "--orders", "first", "--max-tokens", "256",
+           "--out", in_folder("labelled"));
+    for (int i = 0; i < 6; i++) {
+        Text odds = number_of(verdicts, i, "odds"), label = number_of(in_folder("labelled/pairs.jsonl"), i, "chosen_first");
+        ck_assert_msg(text_equal(odds, label), "%.*s against %.*s", (int)odds.size, odds.data, (int)label.size, label.data);
+        bool first = odds.data[0] != '-';
+        ck_assert(text_equal(number_of(verdicts, i, "winner"), first ? TEXT("\"first\"") : TEXT("\"second\"")));
+    }
+    // compare says of the folder what the run said.
+    CliResult again = cli_ok(&arena, "judge", "compare", in_folder("a"), "--questions", questions, "--replicates", "50");
+    ck_assert_int_ge(text_find(r.out, again.out), 0);
+    ck_assert(text_equal(r.out, cli_ok(&arena, "judge", JUDGE("a")).out));
+
+    // Stopped at once, with some lines there and half of one: the same file in the end.
+    r = cli_run(&arena, "judge", JUDGE("b"), "--max-time", "0.001s");
+    ck_assert_msg(r.code == 75, "%d: %s", r.code, r.err.data);
+    Text whole = content(verdicts);
+    ck_ok(file_write(in_folder("b/verdicts.jsonl"), whole.data, whole.size / 2, &error), error);
+    cli_ok(&arena, "judge", JUDGE("b"));
+    ck_assert(text_equal(whole, content(in_folder("b/verdicts.jsonl"))));
+    ck_assert_str_eq(cli_hash(&arena, folder, "a"), cli_hash(&arena, folder, "b"));
+    // A wide margin makes ties.
+    r = cli_ok(&arena, "judge", JUDGE("c"), "--margin", "1000");
+    ck_assert_int_ge(text_find(r.out, TEXT(" 6 ties")), 0);
+    REFUSE(1, "recipe", JUDGE("c"), "--margin", "2");
+}
+END_TEST
+
+START_TEST(a_model_that_cannot_judge) {
+    const char *questions = in_folder("q.jsonl");
+    const char *task = "version: 1\nname: t\nplus: [x]\nminus: [y]\njudge: \"{dialogue} {first} {second} (\"\n";
+    cli_ok(&arena, "judge", "export", one, two, "--out", questions);
+    REFUSE(1, "is 4 tokens of this model, expected one", JUDGE("d"), "--task",
+           file_of("t.yaml", cli_format(&arena, "%slabels: [\"q@~^\", B]\n", task)));
+    REFUSE(1, "expected the key 'judge'", JUDGE("d"), "--task", file_of("t.yaml", "version: 1\nname: t\nplus: [x]\nminus: [y]\n"));
+    REFUSE(1, "question \"0-1-1\" does not fit into 8 tokens", "model", "--model", TINY, "--questions", questions, "--max-tokens", "8",
+           "--out", in_folder("d"));
+    REFUSE(2, "needs --model", "model", "--questions", questions, "--out", in_folder("d"));
+    REFUSE(2, "takes no orders", JUDGE("d"), "--orders", "both");
+    REFUSE(2, "takes no files", JUDGE("d"), questions);
+    questions =
+        file_of("bare.jsonl", "{\"id\":\"x\",\"index\":0,\"a\":\"r\",\"b\":\"s\",\"prompt\":\"p\",\"first\":\"1\",\"second\":\"2\"}\n");
+    REFUSE(1, "question \"x\": prompt", JUDGE("d"));
+}
+END_TEST
+
 START_TEST(bad_calls) {
     REFUSE(2, "expected form, export, import", "forms");
     REFUSE(2, "did you mean compare?", "compar", one);
@@ -169,6 +245,8 @@ Suite *suite_cli_judge(void) {
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_form_and_its_import);
     tcase_add_test(tests, questions_out_and_verdicts_in);
+    tcase_add_test(tests, a_model_as_judge);
+    tcase_add_test(tests, a_model_that_cannot_judge);
     tcase_add_test(tests, bad_calls);
     suite_add_tcase(suite, tests);
     return suite;

@@ -39,14 +39,11 @@ static int numbers(double *out, const Json *object, const char *key) {
 START_TEST(functions) {
     for (int i = -400; i <= 400; i++) {
         double x = i / 10.0;
-        ck_assert_double_eq_tol(stats_exp(x) / exp(x), 1, 1e-12);
         ck_assert_double_eq_tol(stats_sigmoid(x) * (1 + exp(-x)), 1, 1e-12);
         ck_assert_double_eq_tol(stats_tanh(x), tanh(x), 1e-14);
     }
-    ck_assert_double_eq(stats_exp(0), 1);
     ck_assert_double_eq(stats_sigmoid(0), 0.5);
     ck_assert(stats_sigmoid(-2000) == 0 && stats_sigmoid(2000) == 1 && stats_tanh(-2000) == -1);
-    ck_assert_double_eq_tol(stats_power(0.3, 0.25), pow(0.3, 0.25), 1e-13);
 }
 END_TEST
 

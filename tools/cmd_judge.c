@@ -1,4 +1,4 @@
-// rlcd judge: which of two replies is better, asked of people, of models and of any other judge, and what their answers say.
+// rlcd judge: which of two replies is better, asked of people, of a model and of any other judge, and what their answers say.
 #include <stdio.h>
 #include <string.h>
 
@@ -6,20 +6,25 @@
 #include "tools/console.h"
 #include "tools/judge_form.h"
 #include "tools/judge_import.h"
+#include "tools/judge_model.h"
 #include "tools/options.h"
 #include "tools/stage.h"
 
 static const Option JUDGE[] = {
-    {"out", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE", "form: the page (its key goes beside it); others: what is written."},
+    {"out", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE",
+     "form: the page (its key goes beside it); model: run directory; others: the file that is written."},
+    {"model", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "M", "model: a .gguf file or a Hugging Face folder."},
     {"questions", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE",
-     "import, compare, model: what was asked: a form's key, or what export wrote."},
+     "import, compare, model: the questions: a form's key, or what export wrote."},
     {0},
 };
 static const OptionTable JUDGE_TABLE = {"", JUDGE};
-static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &JUDGE_TABLE, &OPTIONS_JUDGE, NULL};
+static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &JUDGE_TABLE, &OPTIONS_JUDGE, &OPTIONS_TASK, &OPTIONS_LABEL, NULL};
 const Verb VERB_JUDGE = {
     .name = "judge",
-    .usage = "rlcd judge form|export REPLIES... --out FILE, or judge import|compare FILE... --questions FILE [--out FILE]",
+    .usage =
+        "rlcd judge form|export REPLIES... --out FILE, judge import|compare FILE... --questions FILE, judge model --questions FILE "
+        "--model M --out DIR",
     .summary = "Which reply is better: a form for people, questions for other judges, and what answers come to.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
@@ -115,14 +120,18 @@ static Status open_questions(JudgeQuestions *questions, Tool *tool, Error *error
     return judge_questions_read(questions, &tool->run, path, error);
 }
 
+static JudgeCompare compare_config(const Args *args) {
+    return (JudgeCompare){.replicates = (int)args_int(args, "judge.replicates"),
+                          .seed = (uint64_t)args_int(args, "seed"),
+                          .groups = (int)args_int(args, "judge.groups")};
+}
+
 // Figures of each judge, of all together, and of each two; printed, and written where --out says.
 static Status tell(Tool *tool, const JudgeQuestions *questions, const JudgeAnswers *answers, int n, const char *all, Error *error) {
     const Args *args = tool->args;
     const char *out = args_text(args, "out");
     JudgeFigures figures = {.arena = &tool->run};
-    JudgeCompare config = {.replicates = (int)args_int(args, "judge.replicates"),
-                           .seed = (uint64_t)args_int(args, "seed"),
-                           .groups = (int)args_int(args, "judge.groups")};
+    JudgeCompare config = compare_config(args);
     for (int k = 0; k < n; k++) judge_compare(&figures, questions, &answers[k], &config);
     if (n > 1 && all) {
         JudgeAnswers mean = judge_answers_mean(answers, n, text_of(all), questions, &tool->run);
@@ -166,6 +175,21 @@ static Status compare(Tool *tool, Error *error) {
     return tell(tool, &questions, answers, n, NULL, error);
 }
 
+static Status model(Tool *tool, Error *error) {
+    const Args *args = tool->args;
+    const char *out, *questions, *path;
+    Str summary = str_make(&tool->text);
+    JudgeCompare config = compare_config(args);
+    TRY(need(&questions, args, "questions", error));
+    TRY(need(&path, args, "model", error));
+    TRY(need(&out, args, "out", error));
+    TRY(tool_open_model(tool, error));
+    TRY(judge_model_run(tool, out, questions, &config, &summary, error));
+    console_clear();
+    fwrite(summary.data, 1, summary.size, stdout);
+    return OK;
+}
+
 // ---- the verb
 
 // What each action takes of the tables above, a blank before and behind each name.
@@ -179,6 +203,7 @@ static const struct {
     {"export", export, " out limit ", "REPLIES..."},
     {"import", import, " out questions replicates groups ", "RATINGS.json..."},
     {"compare", compare, " out questions replicates groups ", "VERDICTS.jsonl..."},
+    {"model", model, " out questions model replicates groups margin task voice labels max_tokens ", NULL},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 

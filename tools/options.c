@@ -294,11 +294,11 @@ static const Option THEORY[] = {
     {0},
 };
 static const Option JUDGE[] = {
-    {"question", OPTION_STRING, "Which of the two replies is better?", NULL, true, false, 0, 0, NULL, "TEXT",
+    {"question", OPTION_STRING, "Which of the two replies is better?", NULL, false, false, 0, 0, NULL, "TEXT",
      "form: what stands at the scale."},
     {"limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "form, export: prompts that are asked about; -1 for all."},
-    {"replicates", OPTION_INT, "10000", NULL, true, false, 1, 1e6, NULL, "N", "import, compare: samples of the bootstrap."},
-    {"groups", OPTION_INT, "4", NULL, true, false, 1, 100, NULL, "N", "import, compare: groups by difference in length."},
+    {"replicates", OPTION_INT, "10000", NULL, false, false, 1, 1e6, NULL, "N", "import, compare, model: samples of the bootstrap."},
+    {"groups", OPTION_INT, "4", NULL, false, false, 1, 100, NULL, "N", "import, compare, model: groups by difference in length."},
     {"margin", OPTION_DOUBLE, "0", NULL, true, false, 0, 1000, NULL, "X", "model: log-odds up to which an answer is a tie."},
     {0},
 };

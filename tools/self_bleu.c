@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "tensor/base/status.h"
-#include "tools/stats.h"
+#include "tensor/kernels/kernels.h"
+#include "tools/normal.h"
 
 enum { ORDER_MAX = 8 };
 
@@ -100,7 +101,7 @@ static void multiply(double *product, GramTable *t, const int *offset, int seque
         int length = offset[s + 1] - offset[s], grams = length < t->order ? 1 : length - t->order + 1, hits = hits_of(t, offset, s);
         if (length == 0) continue;
         double precision = hits ? (double)hits / grams : 0.1 / grams;
-        product[s] *= t->order == 1 && hits == 0 ? 0 : stats_power(precision, 1.0 / orders);
+        product[s] *= t->order == 1 && hits == 0 ? 0 : pow_real_f64(precision, 1.0 / orders);
     }
 }
 
@@ -123,7 +124,7 @@ double self_bleu(Arena *scratch, const int32_t *ids, const int *offset, int sequ
         int own = offset[s + 1] - offset[s];
         if (own == 0) continue;
         int reference = nearest(length, texts, own);
-        sum += own < reference ? product[s] * stats_exp(1 - (double)reference / own) : product[s];
+        sum += own < reference ? product[s] * normal_exponential(1 - (double)reference / own) : product[s];
     }
     arena_release(scratch, mark);
     return texts > 1 ? sum / texts : 0;

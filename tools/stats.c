@@ -5,20 +5,14 @@
 
 #include "tensor/base/rng.h"
 #include "tensor/base/status.h"
-#include "tensor/kernels/kernels.h"
+#include "tools/normal.h"
 
-static const double E = 2.718281828459045;
-
-double stats_exp(double x) { return x == 0 ? 1 : pow_real_f64(E, x); }
-
-double stats_sigmoid(double x) { return x >= 0 ? 1 / (1 + stats_exp(-x)) : stats_exp(x) / (1 + stats_exp(x)); }
+double stats_sigmoid(double x) { return x >= 0 ? 1 / (1 + normal_exponential(-x)) : normal_exponential(x) / (1 + normal_exponential(x)); }
 
 double stats_tanh(double x) {
-    double size = x < 0 ? -x : x, e = stats_exp(-2 * size), y = (1 - e) / (1 + e);
+    double size = x < 0 ? -x : x, e = normal_exponential(-2 * size), y = (1 - e) / (1 + e);
     return x < 0 ? -y : y;
 }
-
-double stats_power(double base, double power) { return pow_real_f64(base, power); }
 
 // ---- the bootstrap
 

@@ -5,12 +5,9 @@
 
 #include "rlcd/measure.h"
 
-// exp(x), 1 / (1 + exp(-x)), (exp(2x) - 1) / (exp(2x) + 1), and base^power for base > 0: relative error below 1e-12 where |x| or
-// |power log(base)| < 50 (tanh: absolute error).
-double stats_exp(double x);
+// 1 / (1 + exp(-x)) and (exp(2x) - 1) / (exp(2x) + 1): relative error below 1e-12 where |x| < 100 (tanh: absolute error).
 double stats_sigmoid(double x);
 double stats_tanh(double x);
-double stats_power(double base, double power);
 
 // The p-quantile of n >= 1 ascending values, linear between neighbours: at place p (n - 1) (Hyndman and Fan, 1996, type 7).
 double stats_quantile(const double *sorted, int n, double p);
