@@ -157,7 +157,8 @@ static Status step(Engine *e, Error *error) {
     }
     float *z = arena_alloc(e->step, (size_t)batch.B * (size_t)config->V * sizeof *z);
     const Tensor *head = e->model->weights.head;
-    logits_forward(z, last, head->data, head->type, sampler_temperature(&e->config->sampler), batch.B, config->D, config->V);
+    logits_forward(z, last, head->data, head->type, sampler_temperature(&e->config->sampler), e->model->precision, batch.B, config->D,
+                   config->V);
     e->logits = z;
     pool_run(batch.B, draw_task, e);
     for (int r = 0; r < batch.B; r++) TRY(advance(e, &e->place[e->running[r]], error));

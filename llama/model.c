@@ -20,7 +20,8 @@ typedef struct {
 
 // y = W x, with the adapter's part when there is one.
 static Tensor *project(const Call *c, int layer, int proj, Tensor *x) {
-    return lora_linear(c->tape, x, c->model->weights.layer[layer].proj[proj], adapter_lora(c->adapter, layer, proj));
+    return lora_linear(c->tape, x, c->model->weights.layer[layer].proj[proj], adapter_lora(c->adapter, layer, proj),
+                       llama_rows(c->model, c->batch->B, c->batch->offsets));
 }
 
 // Attention of new rows over what their slots already hold: store the new keys and values, then look at all of them.
@@ -105,6 +106,8 @@ LlamaBatch llama_batch(Arena *arena, const int32_t *const *ids, const int *lengt
     return (LlamaBatch){.N = N, .B = B, .ids = joined, .offsets = offsets, .position = position};
 }
 
+LinearRows llama_rows(const Llama *model, int B, const int *first) { return (LinearRows){model->precision, B, first}; }
+
 // The head is the embedding, and both are trained.
 static bool is_tied_and_trained(const Llama *model) {
     return model->weights.head == model->weights.embedding && model->weights.head->grad != NULL;
@@ -114,7 +117,7 @@ TiedHead *llama_tie(LlamaBatch *batch, const Llama *model, const int *head_rows,
     // One sequence has that order by itself.
     if (batch->B == 1 || !is_tied_and_trained(model)) return NULL;
     TiedHead *tied = arena_alloc(arena, sizeof *tied);
-    *tied = (TiedHead){.B = batch->B, .head_rows = head_rows, .token_rows = batch->offsets};
+    *tied = (TiedHead){.precision = model->precision, .B = batch->B, .head_rows = head_rows, .token_rows = batch->offsets};
     batch->tied = tied;
     return tied;
 }

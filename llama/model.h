@@ -12,6 +12,7 @@
 #include "llama/kvcache.h"
 #include "llama/weights.h"
 #include "nn/embedding.h"
+#include "nn/linear.h"
 #include "tensor/tape.h"
 
 typedef struct {
@@ -19,6 +20,7 @@ typedef struct {
     LlamaWeights weights;
     LlamaSource source;
     RopeTable rope;  // positions that may occur in this run
+    Precision precision;  // of linear layers and the head: the recipe's choice
 } Llama;
 
 // The rows of one call.
@@ -34,6 +36,9 @@ typedef struct {
 // Opens a model's weights and prepares angles for `positions` positions (at most the model's context, checked).
 Status llama_open(Llama *model, Arena *arena, const char *path, Error *error);
 void llama_close(Llama *model);
+
+// The rows of B sequences for the model's linear layers and heads; `first` (may be NULL without a tape) must outlive backward.
+LinearRows llama_rows(const Llama *model, int B, const int *first);
 
 // Makes sure that rows up to position `positions - 1` can be computed; ERR_DATA when the model's context is shorter.
 Status llama_prepare(Llama *model, Arena *arena, int positions, Error *error);

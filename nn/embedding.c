@@ -2,7 +2,6 @@
 #include "nn/embedding.h"
 
 #include "tensor/base/status.h"
-#include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 
 void embedding_forward(float *y, const int32_t *ids, const void *w, DType type, int N, int V, int D) {
@@ -37,7 +36,7 @@ static void backward(void *context) {
     size_t D = (size_t)c->y->dim[1], V = (size_t)c->w->dim[0];
     for (int b = 0; b < tied->B; b++) {
         size_t head = (size_t)tied->head_rows[b], token = (size_t)tied->token_rows[b];
-        gemm_tn(GEMM_PROCEED, c->w->grad, D, tied->dz + head * V, V, tied->x + head * D, D, (int)V, (int)D,
+        gemm_tn(GEMM_PROCEED, tied->precision, c->w->grad, D, tied->dz + head * V, V, tied->x + head * D, D, (int)V, (int)D,
                 tied->head_rows[b + 1] - (int)head);
         embedding_backward(c->w->grad, c->y->grad + token * D, c->ids + token, tied->token_rows[b + 1] - (int)token, (int)D);
     }

@@ -2,11 +2,13 @@
 #ifndef NN_EMBEDDING_H
 #define NN_EMBEDDING_H
 
+#include "tensor/gemm.h"
 #include "tensor/tape.h"
 
 // A tied and trained head in a pass of several sequences: its gradient waits for the embedding's, because both go into one
 // tensor sequence by sequence, the head's part first (numerics.md, G1). logprob (nn/logprob.h) fills x and dz.
 typedef struct {
+    Precision precision;    // of the head's products
     int B;                  // sequences
     const int *head_rows;   // [B + 1] rows of the head, by sequence
     const int *token_rows;  // [B + 1] rows of the embedding

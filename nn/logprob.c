@@ -8,7 +8,6 @@
 
 #include "tensor/base/pool.h"
 #include "tensor/base/status.h"
-#include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/spread.h"
 
@@ -23,8 +22,8 @@ static int chunk_rows(int N, int V) {
     return rows < (size_t)N ? (int)rows : N;
 }
 
-void logits_forward(float *z, const float *x, const void *w, DType type, float temperature, int N, int D, int V) {
-    gemm_nt(GEMM_SET, z, (size_t)V, x, (size_t)D, w, type, N, V, D);
+void logits_forward(float *z, const float *x, const void *w, DType type, float temperature, Precision precision, int N, int D, int V) {
+    gemm_nt(GEMM_SET, precision, z, (size_t)V, x, (size_t)D, w, type, N, V, D);
     // Division by one changes nothing.
     if (temperature != 1.0f) spread_scaled(kernels.divide, z, z, temperature, (size_t)N * (size_t)V);
 }
@@ -76,7 +75,7 @@ static void check_targets(const int32_t *target, int N, int V) {
 }
 
 void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,
-                     float temperature, int N, int D, int V) {
+                     float temperature, Precision precision, int N, int D, int V) {
     check_targets(target, N, V);
     Arena *scratch = pool_scratch(0);
     ArenaMark mark = arena_mark(scratch);
@@ -87,7 +86,7 @@ void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, con
     for (int n = 0; n < N; n += rows) {
         int here = N - n < rows ? N - n : rows;
         if (kept) c.z = kept + (size_t)n * c.V;
-        logits_forward(c.z, x + (size_t)n * (size_t)D, w, type, temperature, here, D, V);
+        logits_forward(c.z, x + (size_t)n * (size_t)D, w, type, temperature, precision, here, D, V);
         c.row = (size_t)n;
         spread((size_t)here, 8 * c.V, forward_rows, &c);
     }
@@ -109,21 +108,21 @@ static void backward_rows(void *context, size_t first, size_t last, int thread) 
 }
 
 void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
-                      float temperature, int N, int D, int V) {
+                      float temperature, const LinearRows *head, int N, int D, int V) {
     Arena *scratch = pool_scratch(0);
     ArenaMark mark = arena_mark(scratch);
     int rows = chunk_rows(N, V);
     Chunk c = {.dlogp = dlogp, .target = target, .temperature = temperature, .V = (size_t)V};
     if (dz == NULL) c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
-    for (int n = 0; n < N; n += rows) {
-        int here = N - n < rows ? N - n : rows;
+    for (int n = 0, here; n < N; n += here) {
+        here = N - n <= rows ? N - n : linear_cut(head, n + rows) - n;
         const float *part = x + (size_t)n * (size_t)D;
         if (dz) c.z = dz + (size_t)n * c.V;
-        else logits_forward(c.z, part, w, type, temperature, here, D, V);
+        else logits_forward(c.z, part, w, type, temperature, head->precision, here, D, V);
         c.row = (size_t)n;
         spread((size_t)here, 16 * c.V, backward_rows, &c);
-        if (dx) gemm_nn(GEMM_ADD, dx + (size_t)n * (size_t)D, (size_t)D, c.z, (size_t)V, w, type, here, D, V);
-        if (dw) gemm_tn(GEMM_PROCEED, dw, (size_t)D, c.z, (size_t)V, part, (size_t)D, V, D, here);
+        if (dx) gemm_nn(GEMM_ADD, head->precision, dx + (size_t)n * (size_t)D, (size_t)D, c.z, (size_t)V, w, type, here, D, V);
+        if (dw) linear_weight_gradient(dw, c.z, part, head, n, here, D, V);
     }
     arena_release(scratch, mark);
 }
@@ -133,6 +132,7 @@ typedef struct {
     const int32_t *target;
     float temperature;
     const TiedHead *tied;  // dz holds the logits until backward
+    LinearRows rows;
 } LogprobContext;
 
 static void backward(void *context) {
@@ -144,11 +144,11 @@ static void backward(void *context) {
         dz = c->tied->dz;
         dw = NULL;
     }
-    logprob_backward(c->x->grad, dw, dz, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature, N,
+    logprob_backward(c->x->grad, dw, dz, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature, &c->rows, N,
                      tensor_columns(c->x), V);
 }
 
-Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, const LogprobExtra *extra) {
+Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, LinearRows rows, const LogprobExtra *extra) {
     int N = tensor_rows(x), D = tensor_columns(x), V = w->dim[0];
     REQUIRE(x->type == DTYPE_F32 && w->rank == 2 && w->dim[1] == D, "logprob: x [%d,%d], W [%d,%d]", N, D, V, w->dim[1]);
     REQUIRE(w->grad == NULL || w->type == DTYPE_F32, "logprob: a trained head must be f32, found %s", dtype_info(w->type)->name);
@@ -160,10 +160,10 @@ Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float t
         tied->x = tensor_f32(x);
         tied->dz = arena_alloc(tape->arena, (size_t)N * (size_t)V * sizeof *tied->dz);
     }
-    logprob_forward(tensor_f32(y), extra, tensor_f32(x), w->data, w->type, target, temperature, N, D, V);
+    logprob_forward(tensor_f32(y), extra, tensor_f32(x), w->data, w->type, target, temperature, rows.precision, N, D, V);
     if (y->grad) {
         LogprobContext *c = arena_alloc(tape->arena, sizeof *c);
-        *c = (LogprobContext){y, x, w, target, temperature, tied};
+        *c = (LogprobContext){y, x, w, target, temperature, tied, rows};
         tape_record(tape, backward, c);
     }
     return y;

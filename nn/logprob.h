@@ -7,6 +7,7 @@
 #define NN_LOGPROB_H
 
 #include "nn/embedding.h"
+#include "nn/linear.h"
 
 // What else is wanted; pointers may be NULL.
 typedef struct {
@@ -17,19 +18,19 @@ typedef struct {
 } LogprobExtra;
 
 // Logits of N rows, divided by the temperature: z[N,V] (the sampler's view; the same bits as inside logprob).
-void logits_forward(float *z, const float *x, const void *w, DType type, float temperature, int N, int D, int V);
+void logits_forward(float *z, const float *x, const void *w, DType type, float temperature, Precision precision, int N, int D, int V);
 
 // One row's (max, total) by the contract; z[target] gives logp = (z - max) - log(total).
 float logprob_row(const float *z, int V, int32_t target, float *max, float *total);
 
 // logp[N] of target[N]. Temperature > 0.
 void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, const void *w, DType type, const int32_t *target,
-                     float temperature, int N, int D, int V);
+                     float temperature, Precision precision, int N, int D, int V);
 // dx += and dw continues; dw NULL for a frozen head. Rows with dlogp == 0 take part like all others. dz[N,V] (may be NULL):
 // the logits, which are computed again without it; it becomes their gradient.
 void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
-                      float temperature, int N, int D, int V);
+                      float temperature, const LinearRows *rows, int N, int D, int V);
 // The op: [N] values. `target` and what `extra` points to must stay valid until backward.
-Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, const LogprobExtra *extra);
+Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, LinearRows rows, const LogprobExtra *extra);
 
 #endif

@@ -178,7 +178,7 @@ static int value_step(Ppo *ppo, const Rollout *const *rollout, int B, float weig
     int clipped;
 
     Tensor *x = score_hidden(&tape, ppo->value, &pass.rows, arena);
-    Tensor *v = linear(&tape, x, ppo->value->head, ppo->value->bias);
+    Tensor *v = linear(&tape, x, ppo->value->head, ppo->value->bias, llama_rows(ppo->value->llama, pass.rows.B, pass.rows.first));
     Tensor *loss = ppo_value_loss(&tape, v, pass.old, pass.against, ppo->config->value_clip, &clipped);
     totals->value_clipped += clipped;
     int bad = pass_backward(&tape, &pass, loss, weight, &totals->value_loss);

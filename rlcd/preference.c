@@ -123,7 +123,7 @@ static int pairs_step(PairResult *results, Role *model, const PairTokens *const 
         rows.row[2 * i + 1] = end;
     }
 
-    Tensor *r = linear(&tape, score_hidden(&tape, model, &rows, arena), model->head, NULL);
+    Tensor *r = linear(&tape, score_hidden(&tape, model, &rows, arena), model->head, NULL, llama_rows(model->llama, rows.B, rows.first));
     Tensor *better = op_gather(&tape, r, chosen, B), *worse = op_gather(&tape, r, rejected, B);
     Tensor *loss = preference_loss(&tape, op_sub(&tape, better, worse), pair);
 

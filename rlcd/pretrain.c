@@ -160,7 +160,7 @@ static void train_pieces(Role *model, const PretrainPiece *const *piece, const i
 
     LogprobExtra extra = {.tied = llama_tie(&batch, model->llama, batch.offsets, arena)};
     Tensor *h = llama_forward(&tape, model->llama, NULL, &batch, NULL, arena);
-    Tensor *logp = logprob(&tape, h, model->llama->weights.head, target, 1.0f, &extra);
+    Tensor *logp = logprob(&tape, h, model->llama->weights.head, target, 1.0f, llama_rows(model->llama, B, batch.offsets), &extra);
     for (int i = 0; i < B; i++) {
         for (int t = 0; t < lengths[i]; t++) logp->grad[batch.offsets[i] + t] = -(weight_at(piece[i], t + 1) / divisor);
         measure_piece(&result[i], piece[i], tensor_f32(logp) + batch.offsets[i], arena);

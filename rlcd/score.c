@@ -39,7 +39,7 @@ Tensor *score_hidden(Tape *tape, const Role *role, const ScoreRows *rows, Arena 
 Tensor *score_actions(Tape *tape, const Role *role, const ScoreRows *rows, float temperature, float *entropy, Arena *arena) {
     LogprobExtra extra = {.entropy = entropy, .tied = tape ? llama_tie(rows->batch, role->llama, rows->first, arena) : NULL};
     Tensor *x = score_hidden(tape, role, rows, arena);
-    return logprob(tape, x, role->llama->weights.head, rows->target, temperature, &extra);
+    return logprob(tape, x, role->llama->weights.head, rows->target, temperature, llama_rows(role->llama, rows->B, rows->first), &extra);
 }
 
 // The next batch: sequences [first, first + rows->B) of together about session->rows tokens. What it takes from session->step is
@@ -85,7 +85,8 @@ static Status score_head(float **out, const Role *role, const Sequence *sequence
     Status status;
     ArenaMark mark = arena_mark(session->step);
     for (int first = 0; next_batch(&rows, sequences, n, first, choice, session, &status, error); first += rows.B) {
-        const Tensor *v = linear(NULL, score_hidden(NULL, role, &rows, session->step), role->head, role->bias);
+        const Tensor *v = linear(NULL, score_hidden(NULL, role, &rows, session->step), role->head, role->bias,
+                                 llama_rows(role->llama, rows.B, rows.first));
         for (int i = 0; i < rows.B; i++)
             memcpy(out[first + i], tensor_f32(v) + rows.first[i], (size_t)(rows.first[i + 1] - rows.first[i]) * sizeof(float));
         arena_release(session->step, mark);
@@ -117,7 +118,7 @@ Status score_logits(float *logit, const Role *role, const Sequence *sequences, i
     for (int first = 0; next_batch(&rows, sequences, n, first, ROWS_LAST, session, &status, error); first += rows.B) {
         float *z = arena_alloc(session->step, (size_t)rows.B * V * sizeof *z);
         const Tensor *x = score_hidden(NULL, role, &rows, session->step);
-        logits_forward(z, tensor_f32(x), head->data, head->type, 1.0f, rows.B, role->llama->config.D, (int)V);
+        logits_forward(z, tensor_f32(x), head->data, head->type, 1.0f, role->llama->precision, rows.B, role->llama->config.D, (int)V);
         for (int i = 0; i < rows.B; i++)
             for (int k = 0; k < n_ids; k++) logit[(first + i) * n_ids + k] = z[(size_t)i * V + (size_t)ids[k]];
         arena_release(session->step, mark);

@@ -31,6 +31,7 @@ enum {
 
 typedef struct {
     GemmMode mode;
+    Precision precision;
     float *C;
     size_t ldc;
     const float *A;
@@ -59,10 +60,18 @@ static int min_int(int a, int b) { return a < b ? a : b; }
 static int round_up(int a, int unit) { return (a + unit - 1) / unit * unit; }
 static int pieces(int n, int size) { return n / size + (n % size != 0); }
 
+// Rows of a panel of `depth`: in bf16 the last pair is whole.
+static int panel_depth(int depth) { return round_up(depth, 2); }
+
 // First of `n` things that part i of `parts` gets when they are dealt evenly.
 static int deal(int n, int parts, int i) { return (int)((int64_t)n * i / parts); }
 
 // ---- packing
+
+// Panel i of the block of depth that begins at kb.
+static float *a_panel(const Piece *piece, int kb, int depth, int i) {
+    return piece->packed + ((size_t)kb * piece->panels + (size_t)panel_depth(depth) * i) * GEMM_MR;
+}
 
 // Packs A_STRIP panels for all blocks of the piece's depth.
 static void pack_a_task(void *context, int task, int thread) {
@@ -77,9 +86,10 @@ static void pack_a_task(void *context, int task, int thread) {
         for (int kk = 0; kk < depth; kk += run)
             for (int i = panel0; i < panel1; i++) {
                 int row = deal(piece->m, piece->panels, i), rows = deal(piece->m, piece->panels, i + 1) - row;
-                float *panel = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * i + (size_t)kk) * GEMM_MR;
+                float *panel = a_panel(piece, kb, depth, i) + (size_t)kk * GEMM_MR;
                 const float *a = p->A + (size_t)(piece->m0 + row) * p->a_row + (size_t)(piece->k0 + kb + kk) * p->a_k;
                 kernels.pack_a(panel, a, p->a_row, p->a_k, (size_t)min_int(run, depth - kk), rows);
+                if (p->precision == PRECISION_BF16) kernels.bf16_pairs(panel, (size_t)min_int(run, depth - kk), GEMM_MR);
             }
     }
 }
@@ -101,7 +111,7 @@ static void pack_along(float *panels, const Product *p, int column, int n, int k
             row = expanded + (column - start);
         }
         for (int j = 0; j < n; j += GEMM_NR) {
-            float *to = panels + (size_t)j * depth + (size_t)kk * GEMM_NR;
+            float *to = panels + (size_t)j * panel_depth(depth) + (size_t)kk * GEMM_NR;
             if (n - j >= GEMM_NR) {
                 memcpy(to, row + j, GEMM_NR * sizeof(float));
             } else {
@@ -124,15 +134,15 @@ static void multiply_tile(const Piece *piece, const float *a, const float *b, in
     const Product *p = piece->p;
     bool first = piece->k0 + kb == 0, last = piece->k0 + kb + depth == p->K;
     float *c = p->C + (size_t)(piece->m0 + row) * p->ldc + (size_t)(piece->n0 + column);
-    if (p->mode == GEMM_ADD && first && last) {
+    if (p->mode == GEMM_ADD && first && last && p->precision == PRECISION_FP32) {
         kernels.gemm_tile(c, p->ldc, a, b, (size_t)depth, mr, nr, TILE_ADD);
         return;
     }
     float *chain = piece->chain + (size_t)row * piece->ld_chain + (size_t)column;
     // The next tile lies below; its rows are far apart and would be waited for.
     for (int i = 0; i < GEMM_MR; i++) __builtin_prefetch(chain + (size_t)(mr + i) * piece->ld_chain, 1);
-    kernels.gemm_tile(chain, piece->ld_chain, a, b, (size_t)depth, mr, nr,
-                      !first || p->mode == GEMM_PROCEED ? TILE_PROCEED : TILE_SET);
+    TileMode begin = !first || p->mode == GEMM_PROCEED ? TILE_PROCEED : TILE_SET;
+    (p->precision == PRECISION_BF16 ? kernels.bf16_tile : kernels.gemm_tile)(chain, piece->ld_chain, a, b, (size_t)depth, mr, nr, begin);
     if (p->mode == GEMM_ADD && last) add_tile(c, p->ldc, chain, piece->ld_chain, mr, nr);
 }
 
@@ -147,7 +157,7 @@ static void multiply_task(void *context, int task, int thread) {
     int panel0 = deal(piece->panels, piece->splits, split), panel1 = deal(piece->panels, piece->splits, split + 1);
     // The panels of all blocks are kept when several chunks of rows pass over them.
     bool keep = panel1 - panel0 > ROW_PANELS;
-    float *b = arena_alloc(scratch, (size_t)(keep ? piece->k : piece->depth) * (size_t)(piece->group * GEMM_NR) * sizeof(float));
+    float *b = arena_alloc(scratch, (size_t)panel_depth(keep ? piece->k : piece->depth) * (size_t)(piece->group * GEMM_NR) * sizeof(float));
 
     for (int start = panel0; start < panel1; start += ROW_PANELS) {
         int end = min_int(start + ROW_PANELS, panel1);
@@ -156,16 +166,16 @@ static void multiply_task(void *context, int task, int thread) {
             float *panels = b + (keep ? (size_t)kb * (size_t)(piece->group * GEMM_NR) : 0);
             if (start == panel0 && !p->b_by_columns) pack_along(panels, p, piece->n0 + column, columns, piece->k0 + kb, depth);
             for (int j = 0; j < columns; j += GEMM_NR) {
-                float *panel = panels + (size_t)j * depth;
+                float *panel = panels + (size_t)j * panel_depth(depth);
                 int nr = min_int(GEMM_NR, columns - j);
                 // Transposed just before its first use, a panel is still in L1.
                 if (start == panel0 && p->b_by_columns)
                     kernels.pack_rows(panel, p->B + (size_t)(piece->n0 + column + j) * p->b_stride, p->type, p->b_stride,
                                       (size_t)(piece->k0 + kb), (size_t)depth, nr);
+                if (start == panel0 && p->precision == PRECISION_BF16) kernels.bf16_pairs(panel, (size_t)depth, GEMM_NR);
                 for (int i = start; i < end; i++) {
                     int row = deal(piece->m, piece->panels, i), mr = deal(piece->m, piece->panels, i + 1) - row;
-                    const float *a = piece->packed + ((size_t)kb * piece->panels + (size_t)depth * i) * GEMM_MR;
-                    multiply_tile(piece, a, panel, row, mr, column + j, nr, kb, depth);
+                    multiply_tile(piece, a_panel(piece, kb, depth, i), panel, row, mr, column + j, nr, kb, depth);
                 }
             }
         }
@@ -215,7 +225,8 @@ static int piece_depth(int panels, int depth) {
     return panels > ROW_PANELS && k > BLOCKS * depth ? BLOCKS * depth : k;
 }
 
-static bool needs_chain(GemmMode mode, int K, int depth) { return mode == GEMM_ADD && K > depth; }
+// A finished product that is to be added stands apart when it comes in blocks, and in bf16, whose chains flush and whose sums do not.
+static bool needs_chain(const Product *p, int depth) { return p->mode == GEMM_ADD && (p->K > depth || p->precision == PRECISION_BF16); }
 
 // Runs in the caller's thread, whose scratch holds what all threads share.
 static void product_task(void *context, int task, int thread) {
@@ -224,10 +235,10 @@ static void product_task(void *context, int task, int thread) {
     Arena *scratch = pool_scratch(thread);
     ArenaMark mark = arena_mark(scratch);
     int depth = block_depth(p->K, p->type), m = piece_rows(p->M);
-    bool own_chain = needs_chain(p->mode, p->K, depth);
+    bool own_chain = needs_chain(p, depth);
     int n = own_chain ? piece_columns(m, p->N) : p->N;
     int panels = pieces(m, GEMM_MR), k = min_int(p->K, piece_depth(panels, depth));
-    float *packed = arena_alloc(scratch, (size_t)panels * GEMM_MR * (size_t)k * sizeof(float));
+    float *packed = arena_alloc(scratch, (size_t)panels * GEMM_MR * (size_t)panel_depth(k) * sizeof(float));
     float *chain = own_chain ? arena_alloc(scratch, (size_t)m * (size_t)n * sizeof(float)) : NULL;
 
     for (int n0 = 0; n0 < p->N; n0 += n)
@@ -298,25 +309,28 @@ static void run(Product *p) {
             }
         return;
     }
-    if (p->b_by_columns && p->M <= GEMM_FEW) run_few(p);
+    if (p->b_by_columns && p->M <= GEMM_FEW && p->precision == PRECISION_FP32) run_few(p);
     else pool_run(1, product_task, p);
 }
 
-void gemm_nt(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N, int K) {
-    Product p = {.mode = mode, .C = C, .ldc = ldc, .A = A, .a_row = lda, .a_k = 1, .B = B, .type = type,
+void gemm_nt(GemmMode mode, Precision precision, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N,
+             int K) {
+    Product p = {.mode = mode, .precision = precision, .C = C, .ldc = ldc, .A = A, .a_row = lda, .a_k = 1, .B = B, .type = type,
                  .b_stride = dtype_bytes(type, (size_t)K), .b_by_columns = true, .M = M, .N = N, .K = K};
     run(&p);
 }
 
-void gemm_nn(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N, int K) {
-    Product p = {.mode = mode, .C = C, .ldc = ldc, .A = A, .a_row = lda, .a_k = 1, .B = B, .type = type,
+void gemm_nn(GemmMode mode, Precision precision, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N,
+             int K) {
+    Product p = {.mode = mode, .precision = precision, .C = C, .ldc = ldc, .A = A, .a_row = lda, .a_k = 1, .B = B, .type = type,
                  .b_stride = dtype_bytes(type, (size_t)N), .M = M, .N = N, .K = K};
     run(&p);
 }
 
-void gemm_tn(GemmMode mode, float *C, size_t ldc, const float *A, size_t lda, const float *B, size_t ldb, int M, int N, int K) {
-    Product p = {.mode = mode, .C = C, .ldc = ldc, .A = A, .a_row = 1, .a_k = lda, .B = (const char *)B, .type = DTYPE_F32,
-                 .b_stride = ldb * sizeof(float), .M = M, .N = N, .K = K};
+void gemm_tn(GemmMode mode, Precision precision, float *C, size_t ldc, const float *A, size_t lda, const float *B, size_t ldb, int M, int N,
+             int K) {
+    Product p = {.mode = mode, .precision = precision, .C = C, .ldc = ldc, .A = A, .a_row = 1, .a_k = lda, .B = (const char *)B,
+                 .type = DTYPE_F32, .b_stride = ldb * sizeof(float), .M = M, .N = N, .K = K};
     run(&p);
 }
 
@@ -324,8 +338,8 @@ size_t gemm_scratch_bytes(int M, int N, int K) {
     if (M <= 0 || N <= 0 || K <= 0) return 0;
     // The costliest case: cut chains of GEMM_ADD, the deepest blocks, a full group of B panels.
     int m = piece_rows(M), panels = pieces(m, GEMM_MR), depth = min_int(round_up(K, DEPTH_UNIT), DEPTH);
-    size_t a = (size_t)panels * GEMM_MR * (size_t)min_int(K, LIMIT / (panels * GEMM_MR));
-    size_t b = (size_t)GROUP * GEMM_NR * (size_t)(panels > ROW_PANELS ? min_int(K, BLOCKS * depth) : depth);
+    size_t a = (size_t)panels * GEMM_MR * (size_t)panel_depth(min_int(K, LIMIT / (panels * GEMM_MR)));
+    size_t b = (size_t)GROUP * GEMM_NR * (size_t)panel_depth(panels > ROW_PANELS ? min_int(K, BLOCKS * depth) : depth);
     size_t chain = (size_t)m * (size_t)piece_columns(m, N);
     return (a + b + chain) * sizeof(float) + 3 * 64;
 }

@@ -28,6 +28,7 @@ typedef struct {
 } Variant;
 
 #define ALL_WEIGHTS "preference.train=all", "ppo.train=all"
+#define BF16 "precision=bf16"
 static const Variant VARIANTS[] = {
     {"tiny_chat", {"threads=1"}, true},
     {"tiny_chat", {"threads=2"}, false},
@@ -45,6 +46,12 @@ static const Variant VARIANTS[] = {
     {"tiny_chat_all", {ALL_WEIGHTS, "threads=1"}, true},
     {"tiny_chat_all", {ALL_WEIGHTS, "threads=3", "kernels=scalar", "rows=7", "ppo.batch=2"}, false},
     {"tiny_chat_all", {ALL_WEIGHTS, "threads=2", "model=" GGUF}, false},
+    {"tiny_chat", {"precision=fp32", "threads=2"}, false},
+    {"tiny_bf16", {BF16, "threads=1"}, true},
+    {"tiny_bf16", {BF16, "threads=3", "kernels=scalar", "simulate.batch=1", "ppo.batch=3", "rows=33"}, false},
+    {"tiny_bf16", {BF16, "threads=2", "model=" GGUF, "rows=1", "checkpoint_every=100"}, false},
+    {"tiny_bf16_all", {BF16, ALL_WEIGHTS, "threads=1"}, false},
+    {"tiny_bf16_all", {BF16, ALL_WEIGHTS, "threads=3", "kernels=scalar", "rows=7", "ppo.batch=2"}, true},
 };
 
 START_TEST(test_recipe) {

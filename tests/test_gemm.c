@@ -6,6 +6,7 @@
 #include "tensor/base/pool.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
+#include "tests/naive.h"
 #include "tests/support.h"
 
 enum { GUARD = 37 };  // elements behind each row of C that must stay as they are
@@ -21,6 +22,16 @@ static float number(void) {
     state = state * 1664525u + 1013904223u;
     if (state >> 27 == 3) return state & 1024 ? -0.0f : 0.0f;
     return (float)(int32_t)state * 0x1p-31f;
+}
+
+// Numbers whose products lie near the smallest normal one and cancel, among them every kind that M3 names: subnormal, of either
+// sign, zero, infinite, not a number, halfway between two of bf16.
+static float hostile(void) {
+    static const float KINDS[] = {0x1p-149f, -0x1.8p-127f, 0x1.fffffcp-127f, -0.0f, INFINITY, -INFINITY, NAN, 0x1.01p-63f, -0x1.03p-63f};
+    float x = number();
+    uint32_t kind = state >> 8 & 1023;
+    if (kind < sizeof KINDS / sizeof *KINDS) return KINDS[kind];
+    return kind < 800 ? x * 0x1p-62f : x * 0x1p-20f;
 }
 
 // Bytes of `rows` rows of a type: random quants under small finite scales.
@@ -49,12 +60,15 @@ typedef struct {
     GemmMode mode;
     DType type;
     int M, N, K;
+    Precision precision;
+    bool hostile;  // numbers of every kind instead of ordinary ones
 } Case;
 
 static const char *case_text(const Case *c) {
-    static char text[128];
+    static char text[160];
     const char *type = dtype_info(c->type)->name;
-    snprintf(text, sizeof text, "layout %d mode %d type %s M %d N %d K %d", c->layout, c->mode, type, c->M, c->N, c->K);
+    snprintf(text, sizeof text, "precision %d%s layout %d mode %d type %s M %d N %d K %d", c->precision, c->hostile ? " hostile" : "",
+             c->layout, c->mode, type, c->M, c->N, c->K);
     return text;
 }
 
@@ -63,19 +77,17 @@ static void naive(const Case *c, float *C, size_t ldc, const float *A, size_t ld
     for (int i = 0; i < c->M; i++)
         for (int j = 0; j < c->N; j++) {
             float *out = &C[(size_t)i * ldc + (size_t)j], acc = c->mode == GEMM_PROCEED ? *out : 0.0f;
-            for (int k = 0; k < c->K; k++) {
-                float a = c->layout == TN ? A[(size_t)k * lda + (size_t)i] : A[(size_t)i * lda + (size_t)k];
-                float b = c->layout == NT ? B[(size_t)j * ldb + (size_t)k] : B[(size_t)k * ldb + (size_t)j];
-                acc = fmaf(a, b, acc);
-            }
+            const float *a = c->layout == TN ? A + i : A + (size_t)i * lda, *b = c->layout == NT ? B + (size_t)j * ldb : B + j;
+            size_t a_k = c->layout == TN ? lda : 1, b_k = c->layout == NT ? 1 : ldb;
+            acc = (c->precision == PRECISION_BF16 ? naive_bf16_chain : naive_chain)(acc, a, a_k, b, b_k, (size_t)c->K);
             *out = c->mode == GEMM_ADD ? *out + acc : acc;
         }
 }
 
 static void product(const Case *c, float *C, size_t ldc, const float *A, size_t lda, const void *B) {
-    if (c->layout == NT) gemm_nt(c->mode, C, ldc, A, lda, B, c->type, c->M, c->N, c->K);
-    if (c->layout == NN) gemm_nn(c->mode, C, ldc, A, lda, B, c->type, c->M, c->N, c->K);
-    if (c->layout == TN) gemm_tn(c->mode, C, ldc, A, lda, B, (size_t)c->N, c->M, c->N, c->K);
+    if (c->layout == NT) gemm_nt(c->mode, c->precision, C, ldc, A, lda, B, c->type, c->M, c->N, c->K);
+    if (c->layout == NN) gemm_nn(c->mode, c->precision, C, ldc, A, lda, B, c->type, c->M, c->N, c->K);
+    if (c->layout == TN) gemm_tn(c->mode, c->precision, C, ldc, A, lda, B, (size_t)c->N, c->M, c->N, c->K);
 }
 
 // Index of the first element whose bits differ, n if none. (An assertion per element would cost more than the products.)
@@ -97,13 +109,14 @@ static void check_case(const Case *c) {
 
     // A's rows end with NaN that no product may touch.
     float *A = arena_alloc(&arena, a_rows * lda * sizeof(float));
-    for (size_t i = 0; i < a_rows * lda; i++) A[i] = i % lda < lda - 3 ? number() : NAN;
-    const char *stored = stored_make(&arena, c->type, b_rows, b_columns);
+    for (size_t i = 0; i < a_rows * lda; i++) A[i] = i % lda < lda - 3 ? (c->hostile ? hostile() : number()) : NAN;
+    char *stored = stored_make(&arena, c->type, b_rows, b_columns);
+    for (int i = 0; c->hostile && c->type == DTYPE_F32 && i < b_rows * b_columns; i++) ((float *)(void *)stored)[i] = hostile();
     float *B = arena_alloc(&arena, (size_t)b_rows * (size_t)b_columns * sizeof(float));
     size_t width = (size_t)b_columns, row_bytes = dtype_bytes(c->type, width);
     for (size_t i = 0; i < (size_t)b_rows; i++) dtype_expand(B + i * width, stored + i * row_bytes, c->type, 0, width);
     float *expected = arena_alloc(&arena, n * sizeof(float)), *found = arena_alloc(&arena, n * sizeof(float));
-    for (size_t i = 0; i < n; i++) expected[i] = found[i] = number();
+    for (size_t i = 0; i < n; i++) expected[i] = found[i] = c->hostile ? hostile() * 0x1p-64f : number();
 
     naive(c, expected, ldc, A, lda, B, (size_t)b_columns);
     product(c, found, ldc, A, lda, stored);
@@ -112,11 +125,15 @@ static void check_case(const Case *c) {
     arena_release(&arena, mark);
 }
 
+// fp32; where the definition is not too slow for it, bf16 and bf16 of hostile numbers.
+static int kinds(int M, int N, int K) { return M * N * K < 20000 ? 3 : M * N * K < 1000000 ? 2 : 1; }
+
 // Every layout and mode of one size, B in fp32.
 static void check_size(int M, int N, int K) {
     for (int layout = NT; layout <= TN; layout++)
         for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++)
-            check_case(&(Case){(Layout)layout, (GemmMode)mode, DTYPE_F32, M, N, K});
+            for (int kind = 0; kind < kinds(M, N, K); kind++)
+                check_case(&(Case){(Layout)layout, (GemmMode)mode, DTYPE_F32, M, N, K, kind ? PRECISION_BF16 : PRECISION_FP32, kind > 1});
 }
 
 // Every type of B, every layout that takes it and every mode.
@@ -124,7 +141,8 @@ static void check_types(int M, int N, int K) {
     for (int t = 1; t < TYPES; t++)
         for (int layout = NT; layout <= NN; layout++)
             for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++)
-                check_case(&(Case){(Layout)layout, (GemmMode)mode, types[t], M, N, K});
+                for (int kind = 0; kind < kinds(M, N, K); kind++)
+                    check_case(&(Case){(Layout)layout, (GemmMode)mode, types[t], M, N, K, kind ? PRECISION_BF16 : PRECISION_FP32, kind > 1});
 }
 
 static void use(const char *name, int threads) {
@@ -158,7 +176,9 @@ START_TEST(odd_sizes_of_16_bit_types) {
         for (int M = 1; M <= 9; M += 4)
             for (int N = 1; N <= 35; N += 17)
                 for (int K = 1; K <= 30; K++)
-                    for (int layout = NT; layout <= NN; layout++) check_case(&(Case){(Layout)layout, GEMM_SET, types[t], M, N, K});
+                    for (int layout = NT; layout <= NN; layout++)
+                        for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++)
+                            check_case(&(Case){(Layout)layout, GEMM_SET, types[t], M, N, K, (Precision)p, false});
 }
 END_TEST
 
@@ -176,10 +196,13 @@ END_TEST
 START_TEST(several_pieces) {
     use("native", 2);
     check_size(1601, 19, 70);
-    check_case(&(Case){NN, GEMM_ADD, DTYPE_F32, 800, 19, 3000});
-    check_case(&(Case){NT, GEMM_SET, DTYPE_F32, 800, 3, 3000});
-    check_case(&(Case){TN, GEMM_PROCEED, DTYPE_F32, 769, 5, 2900});
-    check_case(&(Case){NN, GEMM_ADD, DTYPE_F32, 770, 1500, 330});
+    check_case(&(Case){NN, GEMM_ADD, DTYPE_F32, 800, 19, 3000, PRECISION_FP32, false});
+    check_case(&(Case){NT, GEMM_SET, DTYPE_F32, 800, 3, 3000, PRECISION_FP32, false});
+    check_case(&(Case){TN, GEMM_PROCEED, DTYPE_F32, 769, 5, 2900, PRECISION_FP32, false});
+    check_case(&(Case){NN, GEMM_ADD, DTYPE_F32, 770, 1500, 330, PRECISION_FP32, false});
+    check_case(&(Case){NN, GEMM_ADD, DTYPE_F32, 131, 37, 1001, PRECISION_BF16, false});
+    check_case(&(Case){NT, GEMM_SET, DTYPE_F32, 800, 3, 3000, PRECISION_BF16, false});
+    check_case(&(Case){TN, GEMM_PROCEED, DTYPE_F32, 769, 2, 2901, PRECISION_BF16, false});
 }
 END_TEST
 
@@ -201,9 +224,9 @@ static void nested_task(void *context, int task, int thread) {
     (void)thread;
     float *C = (float *)context + task;
     float A[2] = {1, 2}, B[2] = {3, (float)task};
-    gemm_nt(GEMM_SET, C, 1, A, 2, B, DTYPE_F32, 1, 1, 2);
+    gemm_nt(GEMM_SET, PRECISION_FP32, C, 1, A, 2, B, DTYPE_F32, 1, 1, 2);
     float tall[16], column[8] = {1, 1, 1, 1, 1, 1, 1, 1};
-    gemm_nn(GEMM_SET, tall, 2, column, 1, B, DTYPE_F32, 8, 2, 1);
+    gemm_nn(GEMM_SET, PRECISION_FP32, tall, 2, column, 1, B, DTYPE_F32, 8, 2, 1);
     *C += tall[15];
 }
 
@@ -224,7 +247,7 @@ START_TEST(non_finite_stays_local) {
     for (int i = 0; i < N * K; i++) B[i] = 1;
     A[3 * K + 4] = INFINITY;
     B[16 * K + 2] = NAN;
-    gemm_nt(GEMM_SET, C, N, A, K, B, DTYPE_F32, M, N, K);
+    gemm_nt(GEMM_SET, PRECISION_FP32, C, N, A, K, B, DTYPE_F32, M, N, K);
     for (int i = 0; i < M; i++)
         for (int j = 0; j < N; j++) {
             if (j == 16) ck_assert(isnan(C[i * N + j]));
@@ -293,17 +316,18 @@ END_TEST
 
 // Scratch stays below what is promised, and a shape seen before asks for nothing.
 START_TEST(scratch) {
-    static const int shapes[][3] = {{512, 576, 1536}, {16, 192, 576}, {1601, 400, 64}, {20, 3000, 700}, {900, 30, 5000}};
+    static const int shapes[][3] = {{512, 576, 1536}, {16, 192, 576}, {1601, 400, 64}, {20, 3000, 700}, {900, 30, 5001}};
     int M = shapes[_i][0], N = shapes[_i][1], K = shapes[_i][2];
     use("native", 1);
     Arena arena = arena_make("test", 0);
     float *A = arena_zeros(&arena, (size_t)M * (size_t)K, sizeof(float)), *B = arena_zeros(&arena, (size_t)N * (size_t)K, sizeof(float));
     float *C = arena_zeros(&arena, (size_t)M * (size_t)N, sizeof(float));
-    gemm_nt(GEMM_ADD, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
+    for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++)
+        gemm_nt(GEMM_ADD, (Precision)p, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
     ck_assert_uint_le(pool_scratch(0)->peak, gemm_scratch_bytes(M, N, K));
     ck_assert_uint_eq(pool_scratch(0)->used, 0);
     size_t reserved = arena_total_reserved();
-    for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++) gemm_nt((GemmMode)mode, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
+    for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++) gemm_nt((GemmMode)mode, PRECISION_FP32, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
     ck_assert_uint_eq(arena_total_reserved(), reserved);
     arena_free(&arena);
 }

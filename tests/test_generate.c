@@ -153,7 +153,7 @@ START_TEST(generate_draws) {
             LlamaBatch batch = llama_batch(&arena, &ids, &s.count, 1);
             const Tensor *h = llama_forward(NULL, role->llama, role->adapter, &batch, NULL, &arena);
             float z[TINY_V], logprob;
-            logits_forward(z, tensor_f32(h) + (s.count - 1) * 16, head->data, head->type, 0.8f, 1, 16, TINY_V);
+            logits_forward(z, tensor_f32(h) + (s.count - 1) * 16, head->data, head->type, 0.8f, PRECISION_FP32, 1, 16, TINY_V);
             RngDraw draw = {.step = 4, .prompt = (uint32_t)i, .side = 1, .sample = 2, .position = (uint32_t)t};
             int32_t id;
             ck_ok(sampler_draw(&config.sampler, z, TINY_V, rng_uniform(config.key, draw), &arena, &id, &logprob, &error), error);

@@ -9,9 +9,11 @@
 
 Suite *suite_linear(void);
 
+static const LinearRows plain = {0};  // fp32
+
 static Tensor *apply(Tape *tape, Tensor *const *input, void *context) {
     (void)context;
-    return linear(tape, input[0], input[1], input[2]);
+    return linear(tape, input[0], input[1], input[2], plain);
 }
 
 START_TEST(linear_gradient) {
@@ -32,8 +34,8 @@ START_TEST(linear_golden) {
     const float *x = golden_f32(&golden, "linear.x", &n), *w = golden_f32(&golden, "linear.w", &n);
     const float *b = golden_f32(&golden, "linear.b", &n), *dy = golden_f32(&golden, "linear.dy", &n);
     float y[5 * 9], dx[5 * 7] = {0}, dw[9 * 7] = {0}, db[9] = {0};
-    linear_forward(y, x, w, DTYPE_F32, b, 5, 7, 9);
-    linear_backward(dx, dw, db, dy, x, w, DTYPE_F32, 5, 7, 9);
+    linear_forward(y, x, w, DTYPE_F32, b, PRECISION_FP32, 5, 7, 9);
+    linear_backward(dx, dw, db, dy, x, w, DTYPE_F32, &plain, 5, 7, 9);
     golden_check(&golden, "linear.y", y, 45);
     golden_check(&golden, "linear.dx", dx, 35);
     golden_check(&golden, "linear.dw", dw, 63);
@@ -55,7 +57,7 @@ START_TEST(linear_chains) {
     random_fill(dw, O * I, 6, 1.0f);
     random_fill(db, O, 7, 1.0f);
 
-    linear_forward(y, x, w, DTYPE_F32, b, N, I, O);
+    linear_forward(y, x, w, DTYPE_F32, b, PRECISION_FP32, N, I, O);
     for (int n = 0; n < N; n++)
         for (int o = 0; o < O; o++) expected[n * O + o] = naive_chain(0.0f, x + n * I, 1, w + o * I, 1, I) + b[o];
     check_bits("y", y, expected, N * O);
@@ -64,7 +66,7 @@ START_TEST(linear_chains) {
     memcpy(dx_before, dx, sizeof dx);
     memcpy(dw_before, dw, sizeof dw);
     memcpy(db_before, db, sizeof db);
-    linear_backward(dx, dw, db, dy, x, w, DTYPE_F32, N, I, O);
+    linear_backward(dx, dw, db, dy, x, w, DTYPE_F32, &plain, N, I, O);
     for (int n = 0; n < N; n++)
         for (int i = 0; i < I; i++) expected[n * I + i] = dx_before[n * I + i] + naive_chain(0.0f, dy + n * O, 1, w + i, I, O);
     check_bits("dx", dx, expected, N * I);
@@ -83,10 +85,10 @@ START_TEST(linear_micro_batches) {
     random_fill(x, N * I, 1, 1.0f);
     random_fill(w, O * I, 2, 1.0f);
     random_fill(dy, N * O, 4, 1.0f);
-    linear_backward(NULL, whole, whole + O * I, dy, x, w, DTYPE_F32, N, I, O);
+    linear_backward(NULL, whole, whole + O * I, dy, x, w, DTYPE_F32, &plain, N, I, O);
     const int cut[] = {0, 1, 14, 14, 31, N};
     for (int i = 0; i < 5; i++)
-        linear_backward(NULL, parts, parts + O * I, dy + cut[i] * O, x + cut[i] * I, w, DTYPE_F32, cut[i + 1] - cut[i], I, O);
+        linear_backward(NULL, parts, parts + O * I, dy + cut[i] * O, x + cut[i] * I, w, DTYPE_F32, &plain, cut[i + 1] - cut[i], I, O);
     check_bits("dw, db", parts, whole, O * I + O);
 }
 END_TEST
@@ -100,19 +102,19 @@ START_TEST(linear_frozen_weight) {
     random_fill(dy, N * O, 4, 1.0f);
     dtype_store(stored, DTYPE_BF16, w, O * I);
     dtype_expand(w, stored, DTYPE_BF16, 0, O * I);
-    linear_forward(y, x, stored, DTYPE_BF16, NULL, N, I, O);
-    linear_forward(expected, x, w, DTYPE_F32, NULL, N, I, O);
+    linear_forward(y, x, stored, DTYPE_BF16, NULL, PRECISION_FP32, N, I, O);
+    linear_forward(expected, x, w, DTYPE_F32, NULL, PRECISION_FP32, N, I, O);
     check_bits("y", y, expected, N * O);
-    linear_backward(dx, NULL, NULL, dy, x, stored, DTYPE_BF16, N, I, O);
-    linear_backward(dx_expected, NULL, NULL, dy, x, w, DTYPE_F32, N, I, O);
+    linear_backward(dx, NULL, NULL, dy, x, stored, DTYPE_BF16, &plain, N, I, O);
+    linear_backward(dx_expected, NULL, NULL, dy, x, w, DTYPE_F32, &plain, N, I, O);
     check_bits("dx", dx, dx_expected, N * I);
 }
 END_TEST
 
 static void run(void *context, float *out) {
     const float *x = context, *w = x + N * I, *dy = w + O * I;
-    linear_forward(out, x, w, DTYPE_F32, NULL, N, I, O);
-    linear_backward(out + N * O, out + N * O + N * I, NULL, dy, x, w, DTYPE_F32, N, I, O);
+    linear_forward(out, x, w, DTYPE_F32, NULL, PRECISION_FP32, N, I, O);
+    linear_backward(out + N * O, out + N * O + N * I, NULL, dy, x, w, DTYPE_F32, &plain, N, I, O);
 }
 
 START_TEST(linear_threads) {

@@ -13,11 +13,13 @@
 
 Suite *suite_logprob(void);
 
+static const LinearRows plain = {0};  // fp32
+
 static const int32_t TARGET[6] = {0, 40, 7, 7, 22, 13};
 
 static Tensor *apply(Tape *tape, Tensor *const *input, void *context) {
     (void)context;
-    return logprob(tape, input[0], input[1], TARGET, 0.75f, NULL);
+    return logprob(tape, input[0], input[1], TARGET, 0.75f, plain, NULL);
 }
 
 START_TEST(logprob_gradient) {
@@ -36,8 +38,8 @@ START_TEST(logprob_golden) {
     const float *dy = golden_f32(&golden, "logprob.dy", &n);
     float logp[6], entropy[6], max[6], total[6], dx[54] = {0}, dw[41 * 9] = {0};
     LogprobExtra extra = {.entropy = entropy, .max = max, .total = total};
-    logprob_forward(logp, &extra, x, w, DTYPE_F32, TARGET, 0.75f, 6, 9, 41);
-    logprob_backward(dx, dw, NULL, dy, x, w, DTYPE_F32, TARGET, 0.75f, 6, 9, 41);
+    logprob_forward(logp, &extra, x, w, DTYPE_F32, TARGET, 0.75f, PRECISION_FP32, 6, 9, 41);
+    logprob_backward(dx, dw, NULL, dy, x, w, DTYPE_F32, TARGET, 0.75f, &plain, 6, 9, 41);
     golden_check(&golden, "logprob.y", logp, 6);
     golden_check(&golden, "logprob.entropy", entropy, 6);
     golden_check(&golden, "logprob.max", max, 6);
@@ -67,8 +69,8 @@ START_TEST(logprob_definition) {
     static float z[V], seen[2 * V], logp[N], entropy[N], e[V];
     fill();
     LogprobExtra extra = {.entropy = entropy};
-    logprob_forward(logp, &extra, x, w, DTYPE_F32, target, 0.7f, N, D, V);
-    logits_forward(seen, x + 3 * D, w, DTYPE_F32, 0.7f, 2, D, V);
+    logprob_forward(logp, &extra, x, w, DTYPE_F32, target, 0.7f, PRECISION_FP32, N, D, V);
+    logits_forward(seen, x + 3 * D, w, DTYPE_F32, 0.7f, PRECISION_FP32, 2, D, V);
     for (int n = 0; n < N; n += 7) {
         for (int i = 0; i < V; i++) z[i] = naive_chain(0.0f, x + n * D, 1, w + i * D, 1, D) / 0.7f;
         if (n == 4) check_bits("logits", seen + V, z, V);
@@ -91,8 +93,8 @@ static void run_steps(float *out, int step) {
     memset(out, 0, (N + N * D + V * D) * sizeof(float));
     for (int n = 0; n < N; n += step) {
         int rows = N - n < step ? N - n : step;
-        logprob_forward(out + n, NULL, x + n * D, w, DTYPE_F32, target + n, 1.0f, rows, D, V);
-        logprob_backward(out + N + n * D, out + N + N * D, NULL, dlogp + n, x + n * D, w, DTYPE_F32, target + n, 1.0f, rows, D, V);
+        logprob_forward(out + n, NULL, x + n * D, w, DTYPE_F32, target + n, 1.0f, PRECISION_FP32, rows, D, V);
+        logprob_backward(out + N + n * D, out + N + N * D, NULL, dlogp + n, x + n * D, w, DTYPE_F32, target + n, 1.0f, &plain, rows, D, V);
     }
 }
 
@@ -125,11 +127,11 @@ START_TEST(logprob_frozen_head) {
     fill();
     dtype_store(stored, DTYPE_BF16, w, V * D);
     dtype_expand(w, stored, DTYPE_BF16, 0, V * D);
-    logprob_forward(found, NULL, x, stored, DTYPE_BF16, target, 1.0f, 20, D, V);
-    logprob_forward(expected, NULL, x, w, DTYPE_F32, target, 1.0f, 20, D, V);
+    logprob_forward(found, NULL, x, stored, DTYPE_BF16, target, 1.0f, PRECISION_FP32, 20, D, V);
+    logprob_forward(expected, NULL, x, w, DTYPE_F32, target, 1.0f, PRECISION_FP32, 20, D, V);
     check_bits("logp", found, expected, 20);
-    logprob_backward(dx, NULL, NULL, dlogp, x, stored, DTYPE_BF16, target, 1.0f, 20, D, V);
-    logprob_backward(dx_expected, NULL, NULL, dlogp, x, w, DTYPE_F32, target, 1.0f, 20, D, V);
+    logprob_backward(dx, NULL, NULL, dlogp, x, stored, DTYPE_BF16, target, 1.0f, &plain, 20, D, V);
+    logprob_backward(dx_expected, NULL, NULL, dlogp, x, w, DTYPE_F32, target, 1.0f, &plain, 20, D, V);
     check_bits("dx", dx, dx_expected, 20 * D);
 }
 END_TEST
@@ -138,7 +140,7 @@ START_TEST(logprob_refuses_foreign_target) {
     float logp[1];
     fill();
     target[0] = V;
-    logprob_forward(logp, NULL, x, w, DTYPE_F32, target, 1.0f, 1, D, V);
+    logprob_forward(logp, NULL, x, w, DTYPE_F32, target, 1.0f, PRECISION_FP32, 1, D, V);
 }
 END_TEST
 

@@ -13,7 +13,7 @@ Suite *suite_lora(void);
 static Tensor *apply(Tape *tape, Tensor *const *input, void *context) {
     (void)context;
     Lora lora = {input[2], input[3], 1.75f};
-    return lora_linear(tape, input[0], input[1], &lora);
+    return lora_linear(tape, input[0], input[1], &lora, (LinearRows){0});
 }
 
 START_TEST(lora_gradient) {
@@ -43,7 +43,7 @@ START_TEST(lora_golden) {
     Tensor *x = load(&golden, "lora.x", 6), *w = load(&golden, "lora.w", 10);
     Lora lora = {load(&golden, "lora.a", 3), load(&golden, "lora.b", 10), 1.75f};
     Tape tape = tape_make(&arena);
-    Tensor *y = lora_linear(&tape, x, w, &lora);
+    Tensor *y = lora_linear(&tape, x, w, &lora, (LinearRows){0});
     size_t n;
     y->grad = golden_f32(&golden, "lora.dy", &n);
     tape_backward(&tape);
@@ -69,7 +69,7 @@ START_TEST(lora_order) {
     random_fill(held, N * I, 6, 1.0f);
     memcpy(x->grad, held, sizeof held);
     Tape tape = tape_make(&arena);
-    Tensor *y = lora_linear(&tape, x, w, &lora);
+    Tensor *y = lora_linear(&tape, x, w, &lora, (LinearRows){0});
     random_fill(y->grad, N * O, 5, 1.0f);
     tape_backward(&tape);
 
@@ -106,7 +106,7 @@ static void backward_rows(Arena *arena, Tensor *x, Tensor *w, const Lora *lora, 
     Tensor *part = tensor_new_2d(arena, true, to - from, I);
     memcpy(part->data, tensor_f32(x) + from * I, (size_t)(to - from) * I * sizeof(float));
     Tape tape = tape_make(arena);
-    Tensor *y = lora_linear(&tape, part, w, lora);
+    Tensor *y = lora_linear(&tape, part, w, lora, (LinearRows){0});
     memcpy(y->grad, dy + from * O, (size_t)(to - from) * O * sizeof(float));
     tape_backward(&tape);
 }
@@ -137,7 +137,7 @@ START_TEST(lora_off) {
     Arena arena = arena_make("test", 0);
     Tensor *x = random_tensor(&arena, 1, 1.0f, N, I), *w = random_tensor(&arena, 2, 1.0f, O, I);
     Lora lora = {random_tensor(&arena, 3, 1.0f, R, I), random_tensor(&arena, 4, 0.0f, O, R), 0.3f};
-    const Tensor *base = linear(NULL, x, w, NULL), *off = lora_linear(NULL, x, w, NULL), *fresh = lora_linear(NULL, x, w, &lora);
+    const Tensor *base = linear(NULL, x, w, NULL, (LinearRows){0}), *off = lora_linear(NULL, x, w, NULL, (LinearRows){0}), *fresh = lora_linear(NULL, x, w, &lora, (LinearRows){0});
     check_bits("off", tensor_f32(off), tensor_f32(base), N * O);
     for (int i = 0; i < N * O; i++) ck_assert(tensor_f32(fresh)[i] == tensor_f32(base)[i]);
     arena_free(&arena);

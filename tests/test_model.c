@@ -210,7 +210,7 @@ static void run_all(void *context, float *out) {
     const int lengths[2] = {45, 33};
     LlamaBatch batch = llama_batch(&own, part, lengths, 2);
     Tensor *h = llama_forward(&tape, full->llama, NULL, &batch, NULL, &own);
-    const Tensor *logp = logprob(&tape, h, full->llama->weights.head, batch.ids, 0.7f, NULL);
+    const Tensor *logp = logprob(&tape, h, full->llama->weights.head, batch.ids, 0.7f, (LinearRows){0}, NULL);
     for (int i = 0; i < batch.N; i++) logp->grad[i] = 1.0f / (float)(i + 3);
     tape_backward(&tape);
     memcpy(out, h->data, 78 * D * sizeof(float));
@@ -244,7 +244,7 @@ static void backward_of(const Llama *model, int which) {
     int row[LONGEST];
     for (int t = 0; t < batch.N - 1; t++) row[t] = t;
     Tensor *h = llama_forward(&tape, model, NULL, &batch, NULL, &arena);
-    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, batch.N - 1), model->weights.head, batch.ids + 1, 1.0f, NULL);
+    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, batch.N - 1), model->weights.head, batch.ids + 1, 1.0f, (LinearRows){0}, NULL);
     for (int t = 0; t < batch.N - 1; t++) logp->grad[t] = 0.3f / (float)(t + 1);
     tape_backward(&tape);
     arena_release(&arena, mark);
@@ -349,7 +349,7 @@ static void check_item(const Llama *model, const Json *item, double *worst_logit
     const Tensor *h = llama_forward(NULL, model, NULL, &batch, NULL, &arena), *head = model->weights.head;
     const float *last = tensor_f32(h) + (size_t)(n_prompt - 1) * (size_t)D_;
     float *z = arena_alloc(&arena, (size_t)V * sizeof *z), *logp = arena_alloc(&arena, (size_t)n_reply * sizeof *logp);
-    logits_forward(z, last, head->data, head->type, 1.0f, 1, D_, V);
+    logits_forward(z, last, head->data, head->type, 1.0f, PRECISION_FP32, 1, D_, V);
 
     // The best five by repeated maxima.
     const Json *expected = json_get(item, "top5_logits")->child;
@@ -362,7 +362,7 @@ static void check_item(const Llama *model, const Json *item, double *worst_logit
         if (off > *worst_logit) *worst_logit = off;
         z[best] = -INFINITY;
     }
-    logprob_forward(logp, NULL, last, head->data, head->type, reply, 1.0f, n_reply, D_, V);
+    logprob_forward(logp, NULL, last, head->data, head->type, reply, 1.0f, PRECISION_FP32, n_reply, D_, V);
     double sum = 0;
     for (int t = 0; t < n_reply; t++) sum += (double)logp[t];
     double off = fabs(sum - json_get(item, "chosen_sum_logprob")->number) / n_reply;

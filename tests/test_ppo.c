@@ -99,7 +99,7 @@ static int32_t frequent_token(void) {
     for (int i = 0; i < PROMPTS; i++) {
         LlamaBatch batch = llama_batch(&arena, &prompts[i].ids, &prompts[i].count, 1);
         const Tensor *h = llama_forward(NULL, &base.llama, NULL, &batch, NULL, &arena), *head = base.llama.weights.head;
-        logits_forward(z, tensor_f32(h) + (batch.N - 1) * 16, head->data, head->type, 1, 1, 16, TINY_V);
+        logits_forward(z, tensor_f32(h) + (batch.N - 1) * 16, head->data, head->type, 1, PRECISION_FP32, 1, 16, TINY_V);
         logprob_row(z, TINY_V, 0, &max, &sum);
         for (int v = 0; v < TINY_V; v++) total[v] += exp_f32(z[v] - max) / sum;
     }
@@ -262,12 +262,12 @@ static void expect_gradients(Session *session, const PpoConfig *c, Role *policy,
         LlamaBatch one = llama_batch(&arena, &ids, &s->count, 1);
         Tape tape = tape_make(&arena);
         Tensor *h = llama_forward(&tape, policy->llama, policy->adapter, &one, NULL, &arena);
-        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T[i]), policy->llama->weights.head, ids + s->from, 1, NULL);
+        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T[i]), policy->llama->weights.head, ids + s->from, 1, (LinearRows){0}, NULL);
         for (int t = 0; t < T[i]; t++) logp->grad[t] = (float)(-advantage[i][t] / actions);
         tape_backward(&tape);
         Tape second = tape_make(&arena);
         h = llama_forward(&second, value->llama, value->adapter, &one, NULL, &arena);
-        const Tensor *v = linear(&second, op_gather(&second, h, row, T[i]), value->head, value->bias);
+        const Tensor *v = linear(&second, op_gather(&second, h, row, T[i]), value->head, value->bias, (LinearRows){0});
         for (int t = 0; t < T[i]; t++) v->grad[t] = (float)(-returns[i][t] / actions);
         tape_backward(&second);
     }

@@ -130,7 +130,7 @@ static double loss_of(const Llama *model, const PretrainText *text) {
         LlamaBatch batch = llama_batch(&arena, &piece->ids, &T, 1);
         Tensor *h = llama_forward(NULL, model, NULL, &batch, NULL, &arena);
         float *z = arena_alloc(&arena, (size_t)T * TINY_V * sizeof *z);
-        logits_forward(z, tensor_f32(h), model->weights.head->data, DTYPE_F32, 1, T, model->config.D, TINY_V);
+        logits_forward(z, tensor_f32(h), model->weights.head->data, DTYPE_F32, 1, PRECISION_FP32, T, model->config.D, TINY_V);
         for (int t = 0; t < T; t++) {
             double total = 0;
             for (int v = 0; v < TINY_V; v++) total += exp((double)z[t * TINY_V + v]);

@@ -50,7 +50,7 @@ static float *all_logits(const Role *role, const LlamaBatch *batch) {
     const LlamaConfig *c = &role->llama->config;
     const Tensor *h = llama_forward(NULL, role->llama, role->adapter, batch, NULL, &arena), *head = role->llama->weights.head;
     float *z = arena_alloc(&arena, (size_t)batch->N * (size_t)c->V * sizeof *z);
-    logits_forward(z, tensor_f32(h), head->data, head->type, 1.0f, batch->N, c->D, c->V);
+    logits_forward(z, tensor_f32(h), head->data, head->type, 1.0f, PRECISION_FP32, batch->N, c->D, c->V);
     return z;
 }
 
@@ -66,7 +66,7 @@ static float train_pass(const Role *role, const LlamaBatch *batch) {
         for (int t = 0; t < length - 1; t++) row[t] = t;
         LlamaBatch one = llama_batch(&arena, &ids, &length, 1);
         Tensor *h = llama_forward(&tape, role->llama, role->adapter, &one, NULL, &arena);
-        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, length - 1), role->llama->weights.head, ids + 1, 1.0f, NULL);
+        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, length - 1), role->llama->weights.head, ids + 1, 1.0f, (LinearRows){0}, NULL);
         for (int t = 0; t < length - 1; t++) {
             loss -= tensor_f32(logp)[t];
             logp->grad[t] = -1.0f / (float)predictions;
@@ -173,7 +173,7 @@ static void one_pass(const char *model_name, const char *file, bool tied_head) {
     LogprobExtra extra = {.tied = llama_tie(&batch, together->llama, first, &arena)};
     ck_assert_int_eq(extra.tied != NULL, tied_head);
     Tensor *h = llama_forward(&tape, together->llama, NULL, &batch, NULL, &arena);
-    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, n), together->llama->weights.head, target, 1.0f, &extra);
+    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, n), together->llama->weights.head, target, 1.0f, (LinearRows){0}, &extra);
     for (int i = 0; i < n; i++) logp->grad[i] = -1.0f / (float)n;
     tape_backward(&tape);
     check_bits(model_name, together->params.grad, alone->params.grad, alone->params.count);

@@ -408,6 +408,12 @@ void args_write_yaml(Str *s, const Args *args, bool bits_only) {
     }
 }
 
+// Whether an option is part of the recipe's hash. BITS_CHANGED is for options whose value is a text.
+static bool is_hashed(const ArgValue *v) {
+    const Option *o = v->option;
+    return v->present && o->bits != BITS_NEVER && !(o->bits == BITS_CHANGED && strcmp(v->text, o->initial) == 0);
+}
+
 void args_recipe_hash(char hex[65], Arena *scratch, const Args *args) {
     ArenaMark mark = arena_mark(scratch);
     Sha256 hash;
@@ -418,7 +424,7 @@ void args_recipe_hash(char hex[65], Arena *scratch, const Args *args) {
         next = NULL;
         for (int i = 0; i < args->count; i++) {
             const ArgValue *v = &args->value[i];
-            bool later = v->present && v->option->bits && (last == NULL || strcmp(v->key, last->key) > 0);
+            bool later = is_hashed(v) && (last == NULL || strcmp(v->key, last->key) > 0);
             if (later && (next == NULL || strcmp(v->key, next->key) < 0)) next = v;
         }
         if (next == NULL) break;

@@ -23,12 +23,16 @@ typedef enum {
     OPTION_PATH
 } OptionType;
 
+// Whether an option can change bits of the result. BITS_CHANGED: only where it has another value than its default; it is part of the
+// recipe's hash there alone, so that recipes from before it keep their hash.
+typedef enum { BITS_NEVER, BITS_ALWAYS, BITS_CHANGED } OptionBits;
+
 typedef struct {
     const char *name;     // with '_': "max_new"
     OptionType type;
     const char *initial;  // default as text (lists: "a, b"); NULL: absent unless given
     const char *paper;    // value under --preset paper; NULL: as the default
-    bool bits;            // can change bits of the result: part of the recipe's hash
+    OptionBits bits;      // false or true, or BITS_CHANGED: part of the recipe's hash
     bool required;        // must be given somewhere
     double low, high;     // numbers: both 0 means any
     const char *choices;  // "a|b|c"
@@ -109,7 +113,7 @@ Status args_set(Args *args, Arena *arena, const char *key, Text value, Error *er
 void args_write_json(Str *s, const Args *args, bool bits_only);
 void args_write_yaml(Str *s, const Args *args, bool bits_only);
 
-// SHA-256 over the present options that can change bits, as "key: value" lines sorted by key: the recipe's hash (numerics.md, F3).
+// SHA-256 over the present options that can change bits (OptionBits), as "key: value" lines sorted by key: the recipe's hash (numerics.md, F3).
 void args_recipe_hash(char hex[65], Arena *scratch, const Args *args);
 
 // The text of `rlcd VERB --help`, at most 100 columns wide.

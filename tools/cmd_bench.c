@@ -78,7 +78,7 @@ static int32_t *some_ids(Arena *arena, int n, int V) {
 
 // ---- products of the model's shapes
 
-static void bench_product(Bench *b, const char *name, int M, const Tensor *w) {
+static void bench_product(Bench *b, Precision precision, int M, const Tensor *w) {
     Arena *arena = &b->tool->run;
     int N = tensor_rows(w), K = tensor_columns(w);
     float *x = arena_zeros(arena, (size_t)M * (size_t)K, sizeof *x), *y = arena_zeros(arena, (size_t)M * (size_t)N, sizeof *y);
@@ -87,13 +87,13 @@ static void bench_product(Bench *b, const char *name, int M, const Tensor *w) {
         double start = clock_seconds();
         int loops = 0;
         do {
-            gemm_nt(GEMM_SET, y, (size_t)N, x, (size_t)K, w->data, w->type, M, N, K);
+            gemm_nt(GEMM_SET, precision, y, (size_t)N, x, (size_t)K, w->data, w->type, M, N, K);
             loops++;
         } while (clock_seconds() - start < 0.2);
         if (r >= 0) rate[r] = 2e-9 * (double)M * (double)N * (double)K * loops / (clock_seconds() - start);
     }
     char part[96];
-    snprintf(part, sizeof part, "%s %dx%dx%d %s", name, M, N, K, dtype_info(w->type)->name);
+    snprintf(part, sizeof part, "product %s %dx%dx%d %s", precision == PRECISION_BF16 ? "bf16" : "fp32", M, N, K, dtype_info(w->type)->name);
     print_row(b, part, "GFLOP/s", rate, b->repeat);
     arena_reset(arena);
 }
@@ -157,7 +157,8 @@ static void bench_prefill(Bench *b) {
         LlamaBatch batch = llama_batch(&b->tool->step, &ids, &n, 1);
         Tensor *h = llama_forward(NULL, llama, NULL, &batch, NULL, &b->tool->step);
         float *z = arena_alloc(&b->tool->step, (size_t)V * sizeof *z);
-        logits_forward(z, tensor_f32(h) + (size_t)(n - 1) * (size_t)D, llama->weights.head->data, llama->weights.head->type, 1, 1, D, V);
+        logits_forward(z, tensor_f32(h) + (size_t)(n - 1) * (size_t)D, llama->weights.head->data, llama->weights.head->type, 1,
+                       llama->precision, 1, D, V);
         if (r >= 0) rate[r] = n / (clock_seconds() - start);
         arena_reset(&b->tool->step);
     }
@@ -208,7 +209,8 @@ static Status bench_training(Bench *b, const char *name, bool all, Error *error)
             LlamaBatch batch = llama_batch(step, sequence + i, length + i, n_pass);
             LogprobExtra extra = {.tied = llama_tie(&batch, role->llama, first, step)};
             Tensor *h = llama_forward(&tape, role->llama, role->adapter, &batch, NULL, step);
-            Tensor *logp = logprob(&tape, op_gather(&tape, h, row, first[n_pass]), role->llama->weights.head, target + first[i], 1, &extra);
+            Tensor *logp = logprob(&tape, op_gather(&tape, h, row, first[n_pass]), role->llama->weights.head, target + first[i], 1,
+                                   llama_rows(role->llama, n_pass, first), &extra);
             for (int t = 0; t < first[n_pass]; t++) logp->grad[t] = -1.0f / (float)(B * (T - 1));
             tape_backward(&tape);
             arena_release(step, mark);
@@ -238,11 +240,14 @@ static Status bench(Tool *tool, Error *error) {
     int n = args_list(args, "bench.parts", &parts), batch = (int)args_int(args, "bench.batch");
     for (int i = 0; i < n; i++) {
         if (strcmp(parts[i], "product") == 0) {
-            bench_product(&b, "product", 512, layer->proj[PROJ_GATE]);
-            bench_product(&b, "product", 512, layer->proj[PROJ_DOWN]);
-            bench_product(&b, "product", batch, layer->proj[PROJ_GATE]);
-            bench_product(&b, "product", 1, layer->proj[PROJ_GATE]);
-            bench_product(&b, "product", 1, tool->base.llama.weights.head);
+            // Both precisions of a shape, one behind the other.
+            const struct {
+                int rows;
+                const Tensor *w;
+            } SHAPES[] = {{512, layer->proj[PROJ_GATE]}, {512, layer->proj[PROJ_DOWN]}, {batch, layer->proj[PROJ_GATE]},
+                          {1, layer->proj[PROJ_GATE]},   {1, tool->base.llama.weights.head}};
+            for (size_t s = 0; s < 2 * sizeof SHAPES / sizeof *SHAPES; s++)
+                bench_product(&b, s % 2 ? PRECISION_BF16 : PRECISION_FP32, SHAPES[s / 2].rows, SHAPES[s / 2].w);
         } else if (strcmp(parts[i], "prefill") == 0) {
             bench_prefill(&b);
         } else if (strcmp(parts[i], "decode") == 0) {

@@ -99,6 +99,7 @@ static Status open_base(Tool *tool, RunDir *run, const char **tokenizer, Error *
         TRY(read_shape(args, &config, tokenizer_vocabulary(t), id, error));
         tool->base = pretrain_base(&tool->model, &config, t, id);
     }
+    tool->base.llama.precision = tool_precision(args);
     return llama_prepare(&tool->base.llama, &tool->model, tool->base.llama.config.context, error);
 }
 

@@ -114,7 +114,7 @@ static Status trace_draw(Trace *t, const int32_t *ids, int count, Error *error) 
     Tensor *h = llama_forward(NULL, llama, NULL, &batch, NULL, &t->tool->step);
     float *z = arena_alloc(&t->tool->step, (size_t)V * sizeof *z), max, total, logp;
     const float *row = tensor_f32(h) + (size_t)(count - 1) * (size_t)D;
-    logits_forward(z, row, llama->weights.head->data, llama->weights.head->type, 1, 1, D, V);
+    logits_forward(z, row, llama->weights.head->data, llama->weights.head->type, 1, llama->precision, 1, D, V);
     printf("hidden row of the last prompt token: %.7g %.7g %.7g ... (%d numbers)\n", (double)row[0], (double)row[1], (double)row[2], D);
     logprob_row(z, V, 0, &max, &total);
     printf(
@@ -225,7 +225,7 @@ static void trace_preference(Trace *t) {
     Tensor *h = llama_forward(NULL, t->preference->llama, t->preference->adapter, &batch, NULL, step);
     int last[2] = {batch.offsets[1] - 1, batch.offsets[2] - 1};
     Tensor *x = op_gather(NULL, h, last, 2);
-    Tensor *score = linear(NULL, x, t->preference->head, NULL);
+    Tensor *score = linear(NULL, x, t->preference->head, NULL, llama_rows(t->preference->llama, 0, NULL));
     // From here on by the tape, starting at the two scores.
     Tensor *better = tensor_new_2d(step, true, 1, 1), *worse = tensor_new_2d(step, true, 1, 1);
     tensor_f32(better)[0] = tensor_f32(score)[0];
@@ -292,7 +292,8 @@ static Status trace_update(Trace *t, Error *error) {
     for (int i = 0; i < T; i++) row[i] = r->sequence.from - 1 + i;
     LlamaBatch batch = llama_batch(step, &ids, &r->sequence.count, 1);
     Tensor *x = op_gather(&tape, llama_forward(&tape, t->policy->llama, t->policy->adapter, &batch, NULL, step), row, T);
-    Tensor *logp = logprob(&tape, x, t->policy->llama->weights.head, ids + r->sequence.from, 1, NULL);
+    LinearRows rows = llama_rows(t->policy->llama, 0, NULL);
+    Tensor *logp = logprob(&tape, x, t->policy->llama->weights.head, ids + r->sequence.from, 1, rows, NULL);
     Tensor *loss = ppo_policy_loss(&tape, logp, r->logp, r->advantage, 0.2f, &clipped);
     int same = 0;
     for (int i = 0; i < T; i++) {

@@ -11,6 +11,8 @@ static const Option GENERAL[] = {
     {"threads", OPTION_INT, NULL, NULL, false, false, 1, 256, NULL, "N", "Threads (default: what the machine or the job gives)."},
     {"kernels", OPTION_CHOICE, "native", NULL, false, false, 0, 0, "native|scalar|avx2|neon", NULL,
      "Instruction set; never changes a bit."},
+    {"precision", OPTION_CHOICE, "fp32", NULL, BITS_CHANGED, false, 0, 0, "fp32|bf16", NULL,
+     "Products of linear layers and the head: fp32, or of operands rounded to bf16 (numerics.md, M3)."},
     {"memory", OPTION_SIZE, NULL, NULL, false, false, 0, 0, NULL, "SIZE", "Cap on the memory that is asked for, such as 2G."},
     {"rows", OPTION_INT, "512", NULL, false, false, 1, 1e6, NULL, "N", "Rows of a scoring batch or a training pass; never changes a bit."},
     {"resume", OPTION_CHOICE, "auto", NULL, false, false, 0, 0, "auto|never|must", NULL,

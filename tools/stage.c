@@ -65,9 +65,12 @@ static void hash_tokenizer(const Tokenizer *tokenizer, char hex[65]) {
     sha256_hex(digest, hex);
 }
 
+Precision tool_precision(const Args *args) { return args_choice(args, "precision") ? PRECISION_BF16 : PRECISION_FP32; }
+
 Status tool_open_model(Tool *tool, Error *error) {
     tool->model_path = args_text(tool->args, "model");
     TRY(base_open(&tool->base, &tool->model, tool->model_path, error));
+    tool->base.llama.precision = tool_precision(tool->args);
     tool->opened = true;
     TRY(weights_hash(&tool->base.llama.source, error));
     tool->model_hash = tool->base.llama.source.sha256;

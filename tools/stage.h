@@ -23,6 +23,8 @@ typedef struct {
 
 // Applies the general options: kernels, memory cap, threads, signals.
 Status tool_begin(Tool *tool, const Args *args, Error *error);
+// The option `precision`: set for every base that is opened.
+Precision tool_precision(const Args *args);
 // Opens the model of the option "model".
 Status tool_open_model(Tool *tool, Error *error);
 // Releases everything.

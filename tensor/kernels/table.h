@@ -6,7 +6,7 @@
 #include "tensor/kernels/kernels.h"
 
 // math: exp, log, tanh. vec: elementwise and A1 reductions. row: rows of layers. attn: attention. quant: expand.
-// adamw: the optimizer. gemm: gemm_tile, pack_rows.
+// adamw: the optimizer. gemm: products.
 void scalar_math_install(Kernels *table);
 void scalar_vec_install(Kernels *table);
 void scalar_row_install(Kernels *table);
@@ -25,6 +25,9 @@ void avx2_quant_install(Kernels *table);
 void avx2_adamw_install(Kernels *table);
 void avx2_gemm_install(Kernels *table);
 #endif
+
+// The scalar bf16_tile, which a twin calls for what its lanes cannot decide.
+void scalar_bf16_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode);
 
 #ifdef KERNELS_NEON
 // The same files of neon/: four lanes.

@@ -5,11 +5,10 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "tensor/kernels/avx2/lanes.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/table.h"
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
+#include "tensor/kernels/tile.h"
 
 enum {
     BLOCK = 32,  // elements of a block of Q8_0, Q4_0, Q4_1
@@ -48,28 +47,12 @@ INLINE void tile_store(const Tile *t, float *c, size_t ldc, const int mr) {
     }
 }
 
-// Calls FUNCTION(..., mr) with mr as a constant.
-#define WITH_ROWS(mr, FUNCTION, ...)              \
-    switch (mr) {                                 \
-    case 1: FUNCTION(__VA_ARGS__, 1); break;      \
-    case 2: FUNCTION(__VA_ARGS__, 2); break;      \
-    case 3: FUNCTION(__VA_ARGS__, 3); break;      \
-    case 4: FUNCTION(__VA_ARGS__, 4); break;      \
-    case 5: FUNCTION(__VA_ARGS__, 5); break;      \
-    default: FUNCTION(__VA_ARGS__, 6); break;     \
-    }
-
 #define WITH_FEW(mr, FUNCTION, ...)               \
     switch (mr) {                                 \
     case 1: FUNCTION(__VA_ARGS__, 1); break;      \
     case 2: FUNCTION(__VA_ARGS__, 2); break;      \
     default: FUNCTION(__VA_ARGS__, 3); break;     \
     }
-
-// Copies mr x nr elements: a tile at the right border lives in a full-width buffer meanwhile.
-static void copy_part(float *to, size_t ld_to, const float *from, size_t ld_from, int mr, int nr) {
-    for (int i = 0; i < mr; i++) memcpy(to + i * ld_to, from + i * ld_from, (size_t)nr * sizeof(float));
-}
 
 INLINE void tile_add(Tile *t, const float *c, size_t ldc, const int mr) {
     UNROLL for (int i = 0; i < mr; i++) {
@@ -86,7 +69,8 @@ INLINE void tile_run(float *c, size_t ldc, const float *a, const float *b, size_
     tile_store(&t, c, ldc, mr);
 }
 
-static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
+__attribute__((noinline)) static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr,
+                                                TileMode mode) {
     if (nr < GEMM_NR) {
         float whole[GEMM_MR * GEMM_NR] = {0};
         if (mode != TILE_SET) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
@@ -95,6 +79,36 @@ static void gemm_tile(float *c, size_t ldc, const float *a, const float *b, size
         return;
     }
     WITH_ROWS(mr, tile_run, c, ldc, a, b, k, mode)
+}
+
+// ---- bf16 (numerics.md, M3): the same tile while the processor flushes and takes subnormals as zero
+
+// Eight numbers rounded to bf16.
+INLINE __m256 round8(__m256 x) {
+    const __m256i sign = _mm256_set1_epi32(INT32_MIN), upper = _mm256_set1_epi32(-0x10000), exponent = _mm256_set1_epi32(0x7f800000);
+    __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i near = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000)), nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    __m256i zero = _mm256_cmpeq_epi32(_mm256_and_si256(bits, exponent), _mm256_setzero_si256());
+    __m256i keep = _mm256_or_si256(sign, _mm256_andnot_si256(zero, upper));
+    return _mm256_castsi256_ps(_mm256_and_si256(_mm256_blendv_epi8(near, quiet, nan), keep));
+}
+
+static void bf16_pairs(float *panel, size_t k, size_t width) {
+    for (size_t kk = 0; kk < k; kk += 2, panel += 2 * width)
+        for (size_t j = 0; j < width; j += WIDTH) {
+            __m256 even = lanes_load(panel, j, width), odd = kk + 1 < k ? lanes_load(panel + width, j, width) : _mm256_setzero_ps();
+            lanes_store(panel, j, width, round8(odd));
+            lanes_store(panel + width, j, width, round8(even));
+        }
+}
+
+// gemm_tile stays a call of its own: nothing tells a compiler that arithmetic depends on MXCSR.
+static void bf16_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);  // FTZ and DAZ
+    gemm_tile(c, ldc, a, b, k + k % 2, mr, nr, mode);
+    _mm_setcsr(before);
 }
 
 // ---- transposing 8 x 8 numbers
@@ -442,4 +456,6 @@ void avx2_gemm_install(Kernels *table) {
     table->pack_a = pack_a;
     table->pack_rows = pack_rows;
     table->gemm_few = gemm_few;
+    table->bf16_pairs = bf16_pairs;
+    table->bf16_tile = bf16_tile;
 }

@@ -1,12 +1,8 @@
 // Expansion of stored numbers to fp32, eight lanes at a time: the formulas of scalar/quant.c.
-#include <string.h>
-
 #include "tensor/kernels/avx2/lanes.h"
+#include "tensor/kernels/expand.h"
 #include "tensor/kernels/table.h"
 
-enum { BLOCK = 32 };
-
-static inline uint16_t half_at(const uint8_t *bytes) { return (uint16_t)(bytes[0] | bytes[1] << 8); }
 static inline __m256 half_all(const uint8_t *bytes) { return all8(f16_to_f32(half_at(bytes))); }
 
 // The low and the high eight of 16 signed bytes as fp32.
@@ -61,33 +57,6 @@ static void expand_bf16(float *y, const uint8_t *at, size_t n) {
         _mm256_storeu_ps(y + i, _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)));
     }
     for (; i < n; i++) y[i] = bf16_to_f32(half_at(at + 2 * i));
-}
-
-static void expand(float *y, const void *row, DType type, size_t first, size_t n) {
-    const DTypeInfo *info = dtype_info(type);
-    const uint8_t *at = (const uint8_t *)row + first / (size_t)info->block * (size_t)info->bytes;
-    switch (type) {
-    case DTYPE_F32:
-        memcpy(y, at, n * sizeof(float));
-        break;
-    case DTYPE_F16:
-        expand_f16(y, at, n);
-        break;
-    case DTYPE_BF16:
-        expand_bf16(y, at, n);
-        break;
-    case DTYPE_Q8_0:
-        for (size_t i = 0; i < n; i += BLOCK, at += info->bytes) expand_q8_0(y + i, at);
-        break;
-    case DTYPE_Q4_0:
-        for (size_t i = 0; i < n; i += BLOCK, at += info->bytes) expand_q4_0(y + i, at);
-        break;
-    case DTYPE_Q4_1:
-        for (size_t i = 0; i < n; i += BLOCK, at += info->bytes) expand_q4_1(y + i, at);
-        break;
-    case DTYPE_COUNT:
-        break;
-    }
 }
 
 void avx2_quant_install(Kernels *table) { table->expand = expand; }

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "tensor/kernels/kernels.h"
+#include "tensor/kernels/neon/lanes.h"
 #include "tensor/kernels/table.h"
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
+#include "tensor/kernels/tile.h"
 
 enum {
     QUARTERS = GEMM_NR / 4,  // registers of one row of a tile
@@ -40,22 +39,6 @@ INLINE void tile_link(Tile *t, const float *a, size_t step, const float *b, cons
 INLINE void tile_store(const Tile *t, float *c, size_t ldc, const int mr) {
     UNROLL for (int i = 0; i < mr; i++)
         UNROLL for (int q = 0; q < QUARTERS; q++) vst1q_f32(c + (size_t)i * ldc + 4 * q, t->row[i][q]);
-}
-
-// Calls FUNCTION(..., mr) with mr as a constant.
-#define WITH_ROWS(mr, FUNCTION, ...)              \
-    switch (mr) {                                 \
-    case 1: FUNCTION(__VA_ARGS__, 1); break;      \
-    case 2: FUNCTION(__VA_ARGS__, 2); break;      \
-    case 3: FUNCTION(__VA_ARGS__, 3); break;      \
-    case 4: FUNCTION(__VA_ARGS__, 4); break;      \
-    case 5: FUNCTION(__VA_ARGS__, 5); break;      \
-    default: FUNCTION(__VA_ARGS__, 6); break;     \
-    }
-
-// Copies mr x nr elements: a tile at the right border lives in a full-width buffer meanwhile.
-static void copy_part(float *to, size_t ld_to, const float *from, size_t ld_from, int mr, int nr) {
-    for (int i = 0; i < mr; i++) memcpy(to + (size_t)i * ld_to, from + (size_t)i * ld_from, (size_t)nr * sizeof(float));
 }
 
 INLINE void tile_add(Tile *t, const float *c, size_t ldc, const int mr) {
@@ -146,9 +129,64 @@ static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const voi
     }
 }
 
+// ---- bf16 (numerics.md, M3): FZ stays 0, for Arm flushes before rounding
+
+// Four numbers rounded to bf16.
+INLINE float32x4_t round4(float32x4_t x) {
+    const uint32x4_t sign = vdupq_n_u32(0x80000000), upper = vdupq_n_u32(0xffff0000);
+    uint32x4_t bits = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t near = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff))), quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+    uint32x4_t normal = vtstq_u32(bits, vdupq_n_u32(0x7f800000));
+    uint32x4_t keep = vorrq_u32(sign, vandq_u32(normal, upper));
+    return vreinterpretq_f32_u32(vandq_u32(vbslq_u32(vceqq_f32(x, x), near, quiet), keep));
+}
+
+static void bf16_pairs(float *panel, size_t k, size_t width) {
+    for (size_t kk = 0; kk < k; kk += 2, panel += 2 * width)
+        for (size_t j = 0; j < width; j += WIDTH) {
+            float32x4_t even = lanes_load(panel, j, width), odd = kk + 1 < k ? lanes_load(panel + width, j, width) : vdupq_n_f32(0);
+            lanes_store(panel, j, width, round4(odd));
+            lanes_store(panel + width, j, width, round4(even));
+        }
+}
+
+// Size less 1 of each sum's bits, the least of all: a sum of zero does not count.
+INLINE uint32x4_t tile_least(const Tile *t, uint32x4_t least, const int mr) {
+    UNROLL for (int i = 0; i < mr; i++)
+        UNROLL for (int q = 0; q < QUARTERS; q++) {
+            uint32x4_t size = vandq_u32(vreinterpretq_u32_f32(t->row[i][q]), vdupq_n_u32(0x7fffffff));
+            least = vminq_u32(least, vsubq_u32(size, vdupq_n_u32(1)));
+        }
+    return least;
+}
+
+// The plain tile in c; false when one of its sums was so small that it might have to be flushed.
+INLINE bool bf16_run(float *c, const float *a, const float *b, size_t k, bool proceed, const int mr) {
+    Tile t;
+    tile_start(&t, c, GEMM_NR, mr, proceed);
+    uint32x4_t least = tile_least(&t, vdupq_n_u32(UINT32_MAX), mr);
+    for (; k > 0; k--, a += GEMM_MR, b += GEMM_NR) {
+        tile_link(&t, a, 1, b, mr);
+        least = tile_least(&t, least, mr);
+    }
+    tile_store(&t, c, GEMM_NR, mr);
+    return vminvq_u32(least) >= 0x00800000;
+}
+
+static void bf16_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
+    float whole[GEMM_MR * GEMM_NR] = {0};
+    bool normal = false;
+    if (mode == TILE_PROCEED) copy_part(whole, GEMM_NR, c, ldc, mr, nr);
+    WITH_ROWS(mr, normal = bf16_run, whole, a, b, k + k % 2, mode == TILE_PROCEED)
+    if (normal) copy_part(c, ldc, whole, GEMM_NR, mr, nr);
+    else scalar_bf16_tile(c, ldc, a, b, k, mr, nr, mode);
+}
+
 void neon_gemm_install(Kernels *table) {
     table->gemm_tile = gemm_tile;
     table->pack_a = pack_a;
     table->pack_rows = pack_rows;
     table->gemm_few = gemm_few;
+    table->bf16_pairs = bf16_pairs;
+    table->bf16_tile = bf16_tile;
 }

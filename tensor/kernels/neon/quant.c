@@ -1,12 +1,8 @@
 // Expansion of stored numbers to fp32, four lanes at a time: the formulas of scalar/quant.c.
-#include <string.h>
-
+#include "tensor/kernels/expand.h"
 #include "tensor/kernels/neon/lanes.h"
 #include "tensor/kernels/table.h"
 
-enum { BLOCK = 32 };
-
-static inline uint16_t half_at(const uint8_t *bytes) { return (uint16_t)(bytes[0] | bytes[1] << 8); }
 static inline float32x4_t half_all(const uint8_t *bytes) { return all4(f16_to_f32(half_at(bytes))); }
 
 // 16 signed bytes as fp32, four to a register.
@@ -66,33 +62,6 @@ static void expand_bf16(float *y, const uint8_t *at, size_t n) {
         vst1q_f32(y + i, vreinterpretq_f32_u32(wide));
     }
     for (; i < n; i++) y[i] = bf16_to_f32(half_at(at + 2 * i));
-}
-
-static void expand(float *y, const void *row, DType type, size_t first, size_t n) {
-    const DTypeInfo *info = dtype_info(type);
-    const uint8_t *at = (const uint8_t *)row + first / (size_t)info->block * (size_t)info->bytes;
-    switch (type) {
-    case DTYPE_F32:
-        memcpy(y, at, n * sizeof(float));
-        break;
-    case DTYPE_F16:
-        expand_f16(y, at, n);
-        break;
-    case DTYPE_BF16:
-        expand_bf16(y, at, n);
-        break;
-    case DTYPE_Q8_0:
-        for (size_t i = 0; i < n; i += BLOCK, at += info->bytes) expand_q8_0(y + i, at);
-        break;
-    case DTYPE_Q4_0:
-        for (size_t i = 0; i < n; i += BLOCK, at += info->bytes) expand_q4_0(y + i, at);
-        break;
-    case DTYPE_Q4_1:
-        for (size_t i = 0; i < n; i += BLOCK, at += info->bytes) expand_q4_1(y + i, at);
-        break;
-    case DTYPE_COUNT:
-        break;
-    }
 }
 
 void neon_quant_install(Kernels *table) { table->expand = expand; }

@@ -1,4 +1,4 @@
-// Matrix product tiles as their definition reads: one chain of fused multiply-adds per element (numerics.md, M1).
+// Matrix product tiles as their definition reads: one chain of fused multiply-adds per element (numerics.md, M1 and M3).
 #include <math.h>
 
 #include "tensor/kernels/kernels.h"
@@ -46,9 +46,45 @@ static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const voi
     }
 }
 
+// ---- bf16 (numerics.md, M3)
+
+static const float SMALLEST = 0x1p-126f;  // normal number
+
+// x, or zero of its sign where it is subnormal.
+static float flush(float x) { return x > -SMALLEST && x < SMALLEST ? x * 0.0f : x; }
+
+static void bf16_pairs(float *panel, size_t k, size_t width) {
+    for (size_t kk = 0; kk < k; kk += 2, panel += 2 * width)
+        for (size_t j = 0; j < width; j++) {
+            float even = panel[j], odd = kk + 1 < k ? panel[width + j] : 0.0f;
+            panel[j] = bf16_to_f32(f32_to_bf16(flush(odd)));
+            panel[width + j] = bf16_to_f32(f32_to_bf16(flush(even)));
+        }
+}
+
+// fmaf(a, b, c) as x86 flushes it: what is below the smallest normal number once rounded, with an exponent that has no limit. When
+// fmaf gives that number itself, what it was rounded from (exact in double) tells.
+static float bf16_link(float a, float b, float c) {
+    float r = fmaf(a, b, c);
+    if (r != SMALLEST && r != -SMALLEST) return flush(r);
+    const double exact = (double)a * (double)b + (double)c, limit = 0x1p-126 - 0x1p-151;
+    return exact > -limit && exact < limit ? r * 0.0f : r;
+}
+
+void scalar_bf16_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nr; j++) {
+            float acc = mode == TILE_PROCEED ? flush(c[i * ldc + j]) : 0.0f;
+            for (size_t kk = 0; kk < k + k % 2; kk++) acc = bf16_link(a[kk * GEMM_MR + i], b[kk * GEMM_NR + j], acc);
+            c[i * ldc + j] = acc;
+        }
+}
+
 void scalar_gemm_install(Kernels *table) {
     table->gemm_tile = gemm_tile;
     table->pack_a = pack_a;
     table->pack_rows = pack_rows;
     table->gemm_few = gemm_few;
+    table->bf16_pairs = bf16_pairs;
+    table->bf16_tile = scalar_bf16_tile;
 }
