@@ -21,6 +21,7 @@ static const Option PPO[] = {
     {.name = "whiten_reward", .type = OPTION_FLAG, .initial = "no", .bits = true, .help = "Whiten."},
     {.name = "kl", .type = OPTION_CHOICE, .initial = "k1", .paper = "clamp", .bits = true, .choices = "clamp|k1|k2",
      .help = "Estimate."},
+    {.name = "form", .type = OPTION_CHOICE, .initial = "old", .bits = BITS_CHANGED, .choices = "old|new", .help = "A later option."},
     {.name = "targets", .type = OPTION_LIST, .initial = "q_proj, v_proj", .bits = true, .help = "Names."},
     {.name = "stop", .type = OPTION_STRING, .bits = true, .help = "Text."},
     {.name = "out", .type = OPTION_PATH, .required = true, .help = "Run directory."},
@@ -225,6 +226,13 @@ START_TEST(test_hash) {
     PARSE(&a, &VERB, "--lr=0.0001", "--out", "y", "--targets", "q_proj", "--targets", "v_proj");
     args_recipe_hash(two, &arena, &a);
     ck_assert_str_eq(one, two);
+    // An option that came later is seen where it is not at its default.
+    PARSE(&a, &VERB, "--lr=0.0001", "--out", "y", "--form", "old");
+    args_recipe_hash(two, &arena, &a);
+    ck_assert_str_eq(one, two);
+    PARSE(&a, &VERB, "--lr=0.0001", "--out", "y", "--form", "new");
+    args_recipe_hash(two, &arena, &a);
+    ck_assert_str_ne(one, two);
 }
 END_TEST
 

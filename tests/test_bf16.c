@@ -45,7 +45,8 @@ START_TEST(pairs) {
         size_t width = turn % 2 ? GEMM_MR : GEMM_NR, k = (size_t)(turn % 40);
         for (int i = 0; i < ROOM; i++) before[i] = any_float();
         // What rounding decides: ties, the largest number, the smallest normal, quiet and signalling NaN.
-        const uint32_t edges[] = {0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff, 0x00800000, 0x007fffff, 0x80000001, 0x7f800001, 0xffc00000};
+        const uint32_t edges[] = {0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff, 0x00800000,
+                                  0x007fffff, 0x80000001, 0x7f800001, 0xffc00000, 0x7fffffff};
         for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) before[1 + 7 * i] = float_of(edges[i]);
         for (int t = 0; t < 2; t++) {
             memcpy(after, before, sizeof after);
@@ -73,7 +74,8 @@ static float tile_link(const Kernels *table, float a, float b, float c) {
 
 static void check_link(const Kernels *table, float a, float b, float c) {
     float expected = naive_bf16_fma(a, b, naive_bf16_fma(0.0f, 0.0f, c)), found = tile_link(table, a, b, c);
-    ck_assert_msg(float_bits(found) == float_bits(expected), "%s: fma(%a, %a, %a): expected %a, found %a", table->name, a, b, c, expected, found);
+    ck_assert_msg(float_bits(found) == float_bits(expected), "%s: fma(%a, %a, %a): expected %a, found %a", table->name, a, b, c, expected,
+                  found);
 }
 
 // Sums around 2^-126: products of every exponent that can reach it, accumulators a few units in the last place from it, and exact
@@ -86,7 +88,8 @@ START_TEST(near_the_smallest_normal) {
         uint32_t r = next();
         int at = 1 + (int)(r % 253), other = 127 - at + (int)(next() % 34) - 26;
         if (other < 1 || other > 254) continue;
-        float a = float_of((r & 0x80000000) | (uint32_t)at << 23 | (next() & 0x7f0000)), b = float_of((uint32_t)other << 23 | (next() & 0x7f0000));
+        float a = float_of((r & 0x80000000) | (uint32_t)at << 23 | (next() & 0x7f0000));
+        float b = float_of((uint32_t)other << 23 | (next() & 0x7f0000));
         float c = float_of((next() & 0x80000000) | (0x00800000 + (next() % 7) - 3 + (next() % 3 == 0 ? next() % 0x800000 : 0)));
         for (int t = 0; t < 2; t++) check_link(&table[t], a, b, c);
         float exact = naive_bf16_fma(a, b, c), gradual = fmaf(a, b, c);

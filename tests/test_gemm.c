@@ -141,8 +141,10 @@ static void check_types(int M, int N, int K) {
     for (int t = 1; t < TYPES; t++)
         for (int layout = NT; layout <= NN; layout++)
             for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++)
-                for (int kind = 0; kind < kinds(M, N, K); kind++)
-                    check_case(&(Case){(Layout)layout, (GemmMode)mode, types[t], M, N, K, kind ? PRECISION_BF16 : PRECISION_FP32, kind > 1});
+                for (int kind = 0; kind < kinds(M, N, K); kind++) {
+                    Precision precision = kind ? PRECISION_BF16 : PRECISION_FP32;
+                    check_case(&(Case){(Layout)layout, (GemmMode)mode, types[t], M, N, K, precision, kind > 1});
+                }
 }
 
 static void use(const char *name, int threads) {
@@ -327,7 +329,8 @@ START_TEST(scratch) {
     ck_assert_uint_le(pool_scratch(0)->peak, gemm_scratch_bytes(M, N, K));
     ck_assert_uint_eq(pool_scratch(0)->used, 0);
     size_t reserved = arena_total_reserved();
-    for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++) gemm_nt((GemmMode)mode, PRECISION_FP32, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
+    for (int mode = GEMM_SET; mode <= GEMM_ADD; mode++)
+        gemm_nt((GemmMode)mode, PRECISION_FP32, C, (size_t)N, A, (size_t)K, B, DTYPE_F32, M, N, K);
     ck_assert_uint_eq(arena_total_reserved(), reserved);
     arena_free(&arena);
 }

@@ -137,7 +137,9 @@ START_TEST(lora_off) {
     Arena arena = arena_make("test", 0);
     Tensor *x = random_tensor(&arena, 1, 1.0f, N, I), *w = random_tensor(&arena, 2, 1.0f, O, I);
     Lora lora = {random_tensor(&arena, 3, 1.0f, R, I), random_tensor(&arena, 4, 0.0f, O, R), 0.3f};
-    const Tensor *base = linear(NULL, x, w, NULL, (LinearRows){0}), *off = lora_linear(NULL, x, w, NULL, (LinearRows){0}), *fresh = lora_linear(NULL, x, w, &lora, (LinearRows){0});
+    const LinearRows plain = {0};
+    const Tensor *base = linear(NULL, x, w, NULL, plain), *off = lora_linear(NULL, x, w, NULL, plain),
+                 *fresh = lora_linear(NULL, x, w, &lora, plain);
     check_bits("off", tensor_f32(off), tensor_f32(base), N * O);
     for (int i = 0; i < N * O; i++) ck_assert(tensor_f32(fresh)[i] == tensor_f32(base)[i]);
     arena_free(&arena);

@@ -77,6 +77,7 @@ END_TEST
 
 // Not one bit of a sequence depends on its companions, their order or their number.
 START_TEST(model_batch_invariance) {
+    base.llama.precision = (Precision)_i;
     static const int WHICH[4][7] = {{0, 1, 2, 3, 4, 5, -1}, {5, 4, 3, 2, 1, 0, -1}, {2, 2, 1, 2, -1}, {3, 0, -1}};
     for (int k = 0; k < 4; k++) {
         int B = 0;
@@ -167,6 +168,7 @@ static void feed(KvCache *cache, const Piece *pieces, int n, const float *const 
 }
 
 START_TEST(model_cache_one_token_at_a_time) {
+    base.llama.precision = (Precision)_i;
     KvCache *cache = kvcache_make(&arena, &base.llama.config, 3, LONGEST);
     const float *expected[SEQUENCES];
     int seen[SEQUENCES] = {0};
@@ -177,6 +179,7 @@ END_TEST
 
 // Prefill in pieces, sequences of different age side by side, slots in any order, a slot used again.
 START_TEST(model_cache_mixed) {
+    base.llama.precision = (Precision)_i;
     KvCache *cache = kvcache_make(&arena, &base.llama.config, 4, LONGEST);
     const float *expected[SEQUENCES];
     int seen[SEQUENCES] = {0};
@@ -210,7 +213,7 @@ static void run_all(void *context, float *out) {
     const int lengths[2] = {45, 33};
     LlamaBatch batch = llama_batch(&own, part, lengths, 2);
     Tensor *h = llama_forward(&tape, full->llama, NULL, &batch, NULL, &own);
-    const Tensor *logp = logprob(&tape, h, full->llama->weights.head, batch.ids, 0.7f, (LinearRows){0}, NULL);
+    const Tensor *logp = logprob(&tape, h, full->llama->weights.head, batch.ids, 0.7f, llama_rows(full->llama, 0, NULL), NULL);
     for (int i = 0; i < batch.N; i++) logp->grad[i] = 1.0f / (float)(i + 3);
     tape_backward(&tape);
     memcpy(out, h->data, 78 * D * sizeof(float));
@@ -221,10 +224,14 @@ static void run_all(void *context, float *out) {
 
 static size_t all_count(void) { return 79 * D + config_count_weights(&base.llama.config); }
 
-START_TEST(model_threads) { check_threads(run_all, NULL, all_count()); }
+START_TEST(model_threads) {
+    base.llama.precision = (Precision)_i;
+    check_threads(run_all, NULL, all_count());
+}
 END_TEST
 
 START_TEST(model_kernels) {
+    base.llama.precision = (Precision)_i;
     size_t n = all_count();
     float *native = arena_zeros(&arena, n, sizeof(float)), *scalar = arena_zeros(&arena, n, sizeof(float));
     run_all(NULL, native);
@@ -244,7 +251,8 @@ static void backward_of(const Llama *model, int which) {
     int row[LONGEST];
     for (int t = 0; t < batch.N - 1; t++) row[t] = t;
     Tensor *h = llama_forward(&tape, model, NULL, &batch, NULL, &arena);
-    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, batch.N - 1), model->weights.head, batch.ids + 1, 1.0f, (LinearRows){0}, NULL);
+    Tensor *x = op_gather(&tape, h, row, batch.N - 1);
+    const Tensor *logp = logprob(&tape, x, model->weights.head, batch.ids + 1, 1.0f, llama_rows(model, 0, NULL), NULL);
     for (int t = 0; t < batch.N - 1; t++) logp->grad[t] = 0.3f / (float)(t + 1);
     tape_backward(&tape);
     arena_release(&arena, mark);
@@ -424,15 +432,15 @@ Suite *suite_model(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, batch_joins_rows);
-    tcase_add_test(tc, model_batch_invariance);
+    tcase_add_loop_test(tc, model_batch_invariance, PRECISION_FP32, PRECISION_BF16 + 1);
     tcase_add_test(tc, model_is_causal);
     tcase_add_test(tc, model_tape_leaves_bits);
     tcase_add_test(tc, model_releases_layers);
-    tcase_add_test(tc, model_cache_one_token_at_a_time);
-    tcase_add_test(tc, model_cache_mixed);
+    tcase_add_loop_test(tc, model_cache_one_token_at_a_time, PRECISION_FP32, PRECISION_BF16 + 1);
+    tcase_add_loop_test(tc, model_cache_mixed, PRECISION_FP32, PRECISION_BF16 + 1);
     tcase_add_test_raise_signal(tc, model_cache_refuses_overflow, SIGABRT);
-    tcase_add_test(tc, model_threads);
-    tcase_add_test(tc, model_kernels);
+    tcase_add_loop_test(tc, model_threads, PRECISION_FP32, PRECISION_BF16 + 1);
+    tcase_add_loop_test(tc, model_kernels, PRECISION_FP32, PRECISION_BF16 + 1);
     tcase_add_test(tc, model_tied_head_order);
     tcase_add_test(tc, model_prepare);
     tcase_add_test_raise_signal(tc, model_refuses_gradient_through_cache, SIGABRT);

@@ -262,12 +262,13 @@ static void expect_gradients(Session *session, const PpoConfig *c, Role *policy,
         LlamaBatch one = llama_batch(&arena, &ids, &s->count, 1);
         Tape tape = tape_make(&arena);
         Tensor *h = llama_forward(&tape, policy->llama, policy->adapter, &one, NULL, &arena);
-        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T[i]), policy->llama->weights.head, ids + s->from, 1, (LinearRows){0}, NULL);
+        LinearRows rows = llama_rows(policy->llama, 0, NULL);
+        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T[i]), policy->llama->weights.head, ids + s->from, 1, rows, NULL);
         for (int t = 0; t < T[i]; t++) logp->grad[t] = (float)(-advantage[i][t] / actions);
         tape_backward(&tape);
         Tape second = tape_make(&arena);
         h = llama_forward(&second, value->llama, value->adapter, &one, NULL, &arena);
-        const Tensor *v = linear(&second, op_gather(&second, h, row, T[i]), value->head, value->bias, (LinearRows){0});
+        const Tensor *v = linear(&second, op_gather(&second, h, row, T[i]), value->head, value->bias, rows);
         for (int t = 0; t < T[i]; t++) v->grad[t] = (float)(-returns[i][t] / actions);
         tape_backward(&second);
     }

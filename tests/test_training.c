@@ -66,7 +66,8 @@ static float train_pass(const Role *role, const LlamaBatch *batch) {
         for (int t = 0; t < length - 1; t++) row[t] = t;
         LlamaBatch one = llama_batch(&arena, &ids, &length, 1);
         Tensor *h = llama_forward(&tape, role->llama, role->adapter, &one, NULL, &arena);
-        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, length - 1), role->llama->weights.head, ids + 1, 1.0f, (LinearRows){0}, NULL);
+        LinearRows rows = llama_rows(role->llama, 0, NULL);
+        const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, length - 1), role->llama->weights.head, ids + 1, 1.0f, rows, NULL);
         for (int t = 0; t < length - 1; t++) {
             loss -= tensor_f32(logp)[t];
             logp->grad[t] = -1.0f / (float)predictions;
@@ -154,8 +155,9 @@ START_TEST(training_tied) {
 END_TEST
 
 // All sequences in one pass: the same bits as one after the other, tied or not (numerics.md, G1).
-static void one_pass(const char *model_name, const char *file, bool tied_head) {
+static void one_pass(const char *model_name, const char *file, bool tied_head, Precision precision) {
     Base base = open_model(model_name);
+    base.llama.precision = precision;
     RoleConfig all = {.train_all = true, .trained = true};
     const Role *alone = role_make(&arena, &base, &all, 1), *together = role_make(&arena, &base, &all, 1);
     SafeTensors golden = tiny_golden(&arena, file);
@@ -173,15 +175,48 @@ static void one_pass(const char *model_name, const char *file, bool tied_head) {
     LogprobExtra extra = {.tied = llama_tie(&batch, together->llama, first, &arena)};
     ck_assert_int_eq(extra.tied != NULL, tied_head);
     Tensor *h = llama_forward(&tape, together->llama, NULL, &batch, NULL, &arena);
-    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, n), together->llama->weights.head, target, 1.0f, (LinearRows){0}, &extra);
+    LinearRows rows = llama_rows(together->llama, batch.B, first);
+    const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, n), together->llama->weights.head, target, 1.0f, rows, &extra);
     for (int i = 0; i < n; i++) logp->grad[i] = -1.0f / (float)n;
     tape_backward(&tape);
     check_bits(model_name, together->params.grad, alone->params.grad, alone->params.count);
 }
 
 START_TEST(training_one_pass) {
-    one_pass("tiny_tied", "training_tied.safetensors", true);
-    one_pass("tiny_untied", "training_untied.safetensors", false);
+    one_pass("tiny_tied", "training_tied.safetensors", true, (Precision)_i);
+    one_pass("tiny_untied", "training_untied.safetensors", false, (Precision)_i);
+}
+END_TEST
+
+// Loss and gradient in bf16 lie near those in fp32, as near as operands of 8 bits let them, and are not the same.
+START_TEST(training_bf16) {
+    for (int train_all = 0; train_all < 2; train_all++) {
+        Base base = open_model("tiny_untied");
+        RoleConfig config = {.train_all = train_all, .adapter = adapter_default(), .trained = true};
+        SafeTensors golden = tiny_golden(&arena, "training_untied.safetensors");
+        LlamaBatch batch = golden_batch(&golden);
+        const Role *role[2];
+        float loss[2];
+        for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
+            base.llama.precision = (Precision)p;
+            Role *made = role_make(&arena, &base, &config, 1);
+            // B starts at zero, where A has no gradient.
+            for (int i = 0; i < made->params.tensors && !train_all; i++)
+                random_fill(tensor_f32(made->params.tensor[i]), tensor_count(made->params.tensor[i]), (unsigned)i, 0.2f);
+            loss[p] = train_pass(role[p] = made, &batch);
+        }
+        ck_assert(loss[0] != loss[1]);
+        ck_assert_float_eq_tol(loss[1], loss[0], 2e-3f * loss[0]);
+        for (int i = 0; i < role[0]->params.tensors; i++) {
+            const Tensor *a = role[0]->params.tensor[i], *b = role[1]->params.tensor[i];
+            double apart = 0, norm = 0;
+            for (size_t k = 0; k < tensor_count(a); k++) {
+                apart += ((double)a->grad[k] - (double)b->grad[k]) * ((double)a->grad[k] - (double)b->grad[k]);
+                norm += (double)a->grad[k] * (double)a->grad[k];
+            }
+            ck_assert_msg(apart > 0 && sqrt(apart) < 5e-2 * sqrt(norm), "%s: %g of %g", a->name, sqrt(apart), sqrt(norm));
+        }
+    }
 }
 END_TEST
 
@@ -411,7 +446,8 @@ Suite *suite_training(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, training_untied);
     tcase_add_test(tc, training_tied);
-    tcase_add_test(tc, training_one_pass);
+    tcase_add_loop_test(tc, training_one_pass, PRECISION_FP32, PRECISION_BF16 + 1);
+    tcase_add_test(tc, training_bf16);
     tcase_add_test(tc, training_lora);
     tcase_add_test(tc, training_preference);
     tcase_add_test(tc, training_preference_soft);

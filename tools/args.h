@@ -113,7 +113,8 @@ Status args_set(Args *args, Arena *arena, const char *key, Text value, Error *er
 void args_write_json(Str *s, const Args *args, bool bits_only);
 void args_write_yaml(Str *s, const Args *args, bool bits_only);
 
-// SHA-256 over the present options that can change bits (OptionBits), as "key: value" lines sorted by key: the recipe's hash (numerics.md, F3).
+// SHA-256 over the present options that can change bits (OptionBits), as "key: value" lines sorted by key: the recipe's hash
+// (numerics.md, F3).
 void args_recipe_hash(char hex[65], Arena *scratch, const Args *args);
 
 // The text of `rlcd VERB --help`, at most 100 columns wide.

@@ -93,7 +93,8 @@ static void bench_product(Bench *b, Precision precision, int M, const Tensor *w)
         if (r >= 0) rate[r] = 2e-9 * (double)M * (double)N * (double)K * loops / (clock_seconds() - start);
     }
     char part[96];
-    snprintf(part, sizeof part, "product %s %dx%dx%d %s", precision == PRECISION_BF16 ? "bf16" : "fp32", M, N, K, dtype_info(w->type)->name);
+    const char *name = precision == PRECISION_BF16 ? "bf16" : "fp32";
+    snprintf(part, sizeof part, "product %s %dx%dx%d %s", name, M, N, K, dtype_info(w->type)->name);
     print_row(b, part, "GFLOP/s", rate, b->repeat);
     arena_reset(arena);
 }

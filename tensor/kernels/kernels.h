@@ -101,8 +101,8 @@ typedef struct {
     // missing partner, +0: one step more is written. Another instruction set may store pairs in another way (AVX-512: 16-bit
     // numbers side by side for vdpbf16ps), for its own tile alone reads them.
     void (*bf16_pairs)(float *panel, size_t k, size_t width);
-    // gemm_tile over such panels, k at least 1: every operand and sum that is subnormal counts as +-0, a result is flushed after rounding. Never
-    // TILE_ADD: what is added to a finished product is not flushed.
+    // gemm_tile over such panels, k at least 1: every operand and sum that is subnormal counts as +-0, a result is flushed after
+    // rounding. Never TILE_ADD: what is added to a finished product is not flushed.
     void (*bf16_tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode);
     // Expands elements [first, first+n) of a row of any DType: dtype_expand's kernel.
     void (*expand)(float *y, const void *row, DType type, size_t first, size_t n);

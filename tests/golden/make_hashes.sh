@@ -2,8 +2,8 @@
 # Prints tests/golden/hashes.txt as the given program makes it: sh tests/golden/make_hashes.sh [PROGRAM] > tests/golden/hashes.txt
 #
 # Lines are "SHA-256  SET/STAGE" (numerics.md, F3): SET tiny_chat is tests/golden/tiny.yaml, tiny_chat_all the same with all
-# weights trained, tiny_bf16 and tiny_bf16_all the two in bf16 (M3), tiny_matrix tests/golden/tiny_matrix.yaml. They change only with a decision that changes bits, which
-# docs/decisions.md then tells.
+# weights trained, tiny_bf16 and tiny_bf16_all the two in bf16 (M3), tiny_matrix tests/golden/tiny_matrix.yaml. They change only
+# with a decision that changes bits, which docs/decisions.md then tells.
 set -eu
 program=${1:-build/rlcd}
 place=$(mktemp -d "${TMPDIR:-/tmp}/rlcd-hashes-XXXXXX")
