@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef __m256 Lanes;
 enum { LANES = 16, WIDTH = 8 };
 
 // All bits set in the lanes of elements i .. i + 7 that lie below n.
@@ -37,9 +38,9 @@ static inline float lanes_sum(__m256 low, __m256 high) {
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-// fmaf(a, b, c), -a and a constant in all lanes.
-static inline __m256 fma8(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
-static inline __m256 negate8(__m256 a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
-static inline __m256 all8(float x) { return _mm256_set1_ps(x); }
+// fmaf(a, b, c), the root and a constant in all lanes.
+static inline __m256 lanes_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+static inline __m256 lanes_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
+static inline __m256 lanes_all(float x) { return _mm256_set1_ps(x); }
 
 #endif

@@ -3,7 +3,7 @@
 #include "tensor/kernels/expand.h"
 #include "tensor/kernels/table.h"
 
-static inline __m256 half_all(const uint8_t *bytes) { return all8(f16_to_f32(half_at(bytes))); }
+static inline __m256 half_all(const uint8_t *bytes) { return lanes_all(f16_to_f32(half_at(bytes))); }
 
 // The low and the high eight of 16 signed bytes as fp32.
 static inline __m256 bytes_low(__m128i q) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)); }
@@ -38,10 +38,10 @@ static inline void expand_q4_1(float *y, const uint8_t *block) {
     __m128i first, second;
     nibbles(&first, &second, block + 4);
     __m256 d = half_all(block), m = half_all(block + 2);
-    _mm256_storeu_ps(y, fma8(d, bytes_low(first), m));
-    _mm256_storeu_ps(y + 8, fma8(d, bytes_high(first), m));
-    _mm256_storeu_ps(y + 16, fma8(d, bytes_low(second), m));
-    _mm256_storeu_ps(y + 24, fma8(d, bytes_high(second), m));
+    _mm256_storeu_ps(y, lanes_fma(d, bytes_low(first), m));
+    _mm256_storeu_ps(y + 8, lanes_fma(d, bytes_high(first), m));
+    _mm256_storeu_ps(y + 16, lanes_fma(d, bytes_low(second), m));
+    _mm256_storeu_ps(y + 24, lanes_fma(d, bytes_high(second), m));
 }
 
 static void expand_f16(float *y, const uint8_t *at, size_t n) {

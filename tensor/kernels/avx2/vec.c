@@ -2,44 +2,11 @@
 #include <math.h>
 
 #include "tensor/kernels/avx2/lanes.h"
-#include "tensor/kernels/table.h"
-
-static void add(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, _mm256_add_ps(lanes_load(a, i, n), lanes_load(b, i, n)));
-}
-
-static void sub(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, _mm256_sub_ps(lanes_load(a, i, n), lanes_load(b, i, n)));
-}
-
-static void mul(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, _mm256_mul_ps(lanes_load(a, i, n), lanes_load(b, i, n)));
-}
-
-static void scale(float *y, const float *x, float s, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, _mm256_mul_ps(lanes_load(x, i, n), all8(s)));
-}
-
-static void divide(float *y, const float *x, float s, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, _mm256_div_ps(lanes_load(x, i, n), all8(s)));
-}
-
-static void axpy(float *y, float s, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, fma8(all8(s), lanes_load(x, i, n), lanes_load(y, i, n)));
-}
-
-static void add_scaled(float *y, const float *x, float s, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH)
-        lanes_store(y, i, n, _mm256_add_ps(lanes_load(y, i, n), _mm256_mul_ps(all8(s), lanes_load(x, i, n))));
-}
-
-static void add_product(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH)
-        lanes_store(y, i, n, fma8(lanes_load(a, i, n), lanes_load(b, i, n), lanes_load(y, i, n)));
-}
+// The text follows its lanes.
+#include "tensor/kernels/lanes_vec.h"
 
 static float sum(const float *x, size_t n) {
-    __m256 low = all8(0.0f), high = low;
+    __m256 low = lanes_all(0.0f), high = low;
     for (size_t i = 0; i < n; i += LANES) {
         low = _mm256_add_ps(low, lanes_load(x, i, n));
         high = _mm256_add_ps(high, lanes_load(x, i + WIDTH, n));
@@ -48,10 +15,10 @@ static float sum(const float *x, size_t n) {
 }
 
 static float dot_lanes(const float *a, const float *b, size_t n) {
-    __m256 low = all8(0.0f), high = low;
+    __m256 low = lanes_all(0.0f), high = low;
     for (size_t i = 0; i < n; i += LANES) {
-        low = fma8(lanes_load(a, i, n), lanes_load(b, i, n), low);
-        high = fma8(lanes_load(a, i + WIDTH, n), lanes_load(b, i + WIDTH, n), high);
+        low = lanes_fma(lanes_load(a, i, n), lanes_load(b, i, n), low);
+        high = lanes_fma(lanes_load(a, i + WIDTH, n), lanes_load(b, i + WIDTH, n), high);
     }
     return lanes_sum(low, high);
 }
@@ -63,7 +30,7 @@ static inline __m256 max_last(__m256 acc, const float *x, size_t i, size_t n) {
 }
 
 static float max(const float *x, size_t n) {
-    __m256 low = all8(-INFINITY), high = low;
+    __m256 low = lanes_all(-INFINITY), high = low;
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         low = _mm256_max_ps(low, _mm256_loadu_ps(x + i));
@@ -81,14 +48,7 @@ static float max(const float *x, size_t n) {
 }
 
 void avx2_vec_install(Kernels *table) {
-    table->add = add;
-    table->sub = sub;
-    table->mul = mul;
-    table->scale = scale;
-    table->divide = divide;
-    table->axpy = axpy;
-    table->add_scaled = add_scaled;
-    table->add_product = add_product;
+    lanes_vec_install(table);
     table->sum = sum;
     table->dot_lanes = dot_lanes;
     table->max = max;

@@ -7,18 +7,18 @@ _Static_assert(ATTN_KEYS == 4 * WIDTH, "a block of keys is four registers");
 // Two blocks, 32 keys, all of them wanted.
 static void scores_of_two(float *score, const float *q, const float *kt, float scale, size_t S) {
     const float *k0 = kt, *k1 = kt + S * ATTN_KEYS;
-    float32x4_t zero = all4(0.0f), factor = all4(scale);
+    float32x4_t zero = lanes_all(0.0f), factor = lanes_all(scale);
     float32x4_t a = zero, b = zero, c = zero, d = zero, e = zero, f = zero, g = zero, h = zero;
     for (size_t s = 0; s < S; s++, k0 += ATTN_KEYS, k1 += ATTN_KEYS) {
         float32x4_t qs = vld1q_dup_f32(q + s);
-        a = fma4(qs, vld1q_f32(k0), a);
-        b = fma4(qs, vld1q_f32(k0 + 4), b);
-        c = fma4(qs, vld1q_f32(k0 + 8), c);
-        d = fma4(qs, vld1q_f32(k0 + 12), d);
-        e = fma4(qs, vld1q_f32(k1), e);
-        f = fma4(qs, vld1q_f32(k1 + 4), f);
-        g = fma4(qs, vld1q_f32(k1 + 8), g);
-        h = fma4(qs, vld1q_f32(k1 + 12), h);
+        a = lanes_fma(qs, vld1q_f32(k0), a);
+        b = lanes_fma(qs, vld1q_f32(k0 + 4), b);
+        c = lanes_fma(qs, vld1q_f32(k0 + 8), c);
+        d = lanes_fma(qs, vld1q_f32(k0 + 12), d);
+        e = lanes_fma(qs, vld1q_f32(k1), e);
+        f = lanes_fma(qs, vld1q_f32(k1 + 4), f);
+        g = lanes_fma(qs, vld1q_f32(k1 + 8), g);
+        h = lanes_fma(qs, vld1q_f32(k1 + 12), h);
     }
     vst1q_f32(score, vmulq_f32(factor, a));
     vst1q_f32(score + 4, vmulq_f32(factor, b));
@@ -36,47 +36,47 @@ static void attn_scores(float *score, const float *q, const float *kt, float sca
     // The rest block by block, the last one cut at n.
     for (; first < n; first += ATTN_KEYS) {
         const float *k = kt + first * S;
-        float32x4_t chain[PARTS] = {all4(0.0f), all4(0.0f), all4(0.0f), all4(0.0f)};
+        float32x4_t chain[PARTS] = {lanes_all(0.0f), lanes_all(0.0f), lanes_all(0.0f), lanes_all(0.0f)};
         for (size_t s = 0; s < S; s++, k += ATTN_KEYS)
-            for (size_t part = 0; part < PARTS; part++) chain[part] = fma4(all4(q[s]), vld1q_f32(k + part * WIDTH), chain[part]);
+            for (size_t part = 0; part < PARTS; part++) chain[part] = lanes_fma(lanes_all(q[s]), vld1q_f32(k + part * WIDTH), chain[part]);
         for (size_t part = 0; part < PARTS; part++)
-            lanes_store(score, first + part * WIDTH, n, vmulq_f32(all4(scale), chain[part]));
+            lanes_store(score, first + part * WIDTH, n, vmulq_f32(lanes_all(scale), chain[part]));
     }
 }
 
 // 32 elements of the head, keys ascending; the caller's eight sums.
 static inline void chain_of_32(float32x4_t sum[8], const float *w, const float *v, size_t stride, size_t n) {
-    float32x4_t zero = all4(0.0f);
+    float32x4_t zero = lanes_all(0.0f);
     float32x4_t a = zero, b = zero, c = zero, d = zero, e = zero, f = zero, g = zero, h = zero;
     for (size_t j = 0; j < n; j++, v += stride) {
         float32x4_t wj = vld1q_dup_f32(w + j);
-        a = fma4(wj, vld1q_f32(v), a);
-        b = fma4(wj, vld1q_f32(v + 4), b);
-        c = fma4(wj, vld1q_f32(v + 8), c);
-        d = fma4(wj, vld1q_f32(v + 12), d);
-        e = fma4(wj, vld1q_f32(v + 16), e);
-        f = fma4(wj, vld1q_f32(v + 20), f);
-        g = fma4(wj, vld1q_f32(v + 24), g);
-        h = fma4(wj, vld1q_f32(v + 28), h);
+        a = lanes_fma(wj, vld1q_f32(v), a);
+        b = lanes_fma(wj, vld1q_f32(v + 4), b);
+        c = lanes_fma(wj, vld1q_f32(v + 8), c);
+        d = lanes_fma(wj, vld1q_f32(v + 12), d);
+        e = lanes_fma(wj, vld1q_f32(v + 16), e);
+        f = lanes_fma(wj, vld1q_f32(v + 20), f);
+        g = lanes_fma(wj, vld1q_f32(v + 24), g);
+        h = lanes_fma(wj, vld1q_f32(v + 28), h);
     }
     sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d, sum[4] = e, sum[5] = f, sum[6] = g, sum[7] = h;
 }
 
 // Elements [s, s + 16) of a head of S, cut at S; the caller's four sums.
 static inline void chain_of_16(float32x4_t sum[4], const float *w, const float *v, size_t stride, size_t n, size_t s, size_t S) {
-    float32x4_t a = all4(0.0f), b = a, c = a, d = a;
+    float32x4_t a = lanes_all(0.0f), b = a, c = a, d = a;
     for (size_t j = 0; j < n; j++, v += stride) {
         float32x4_t wj = vld1q_dup_f32(w + j);
-        a = fma4(wj, lanes_load(v, s, S), a);
-        b = fma4(wj, lanes_load(v, s + 4, S), b);
-        c = fma4(wj, lanes_load(v, s + 8, S), c);
-        d = fma4(wj, lanes_load(v, s + 12, S), d);
+        a = lanes_fma(wj, lanes_load(v, s, S), a);
+        b = lanes_fma(wj, lanes_load(v, s + 4, S), b);
+        c = lanes_fma(wj, lanes_load(v, s + 8, S), c);
+        d = lanes_fma(wj, lanes_load(v, s + 12, S), d);
     }
     sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
 }
 
 static void attn_mix(float *y, const float *w, const float *v, size_t stride, float total, size_t n, size_t S) {
-    float32x4_t sum[8], divisor = all4(total);
+    float32x4_t sum[8], divisor = lanes_all(total);
     size_t s = 0;
     for (; s + 32 <= S; s += 32) {
         chain_of_32(sum, w, v + s, stride, n);

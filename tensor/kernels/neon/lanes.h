@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+typedef float32x4_t Lanes;
 enum { LANES = 16, WIDTH = 4, PARTS = LANES / WIDTH };
 
 // Elements of i .. i + 3 that lie below n.
@@ -44,9 +45,10 @@ static inline float lanes_sum(const float32x4_t s[PARTS]) {
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
-// fmaf(a, b, c) and a constant in all lanes; `chosen` where the mask is set, else `others`.
-static inline float32x4_t fma4(float32x4_t a, float32x4_t b, float32x4_t c) { return vfmaq_f32(c, a, b); }
-static inline float32x4_t all4(float x) { return vdupq_n_f32(x); }
+// fmaf(a, b, c), the root and a constant in all lanes; `chosen` where the mask is set, else `others`.
+static inline float32x4_t lanes_fma(float32x4_t a, float32x4_t b, float32x4_t c) { return vfmaq_f32(c, a, b); }
+static inline float32x4_t lanes_sqrt(float32x4_t a) { return vsqrtq_f32(a); }
+static inline float32x4_t lanes_all(float x) { return vdupq_n_f32(x); }
 static inline float32x4_t choose4(uint32x4_t mask, float32x4_t chosen, float32x4_t others) { return vbslq_f32(mask, chosen, others); }
 
 #endif

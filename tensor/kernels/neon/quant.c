@@ -3,7 +3,7 @@
 #include "tensor/kernels/neon/lanes.h"
 #include "tensor/kernels/table.h"
 
-static inline float32x4_t half_all(const uint8_t *bytes) { return all4(f16_to_f32(half_at(bytes))); }
+static inline float32x4_t half_all(const uint8_t *bytes) { return lanes_all(f16_to_f32(half_at(bytes))); }
 
 // 16 signed bytes as fp32, four to a register.
 static inline void bytes_widen(float32x4_t out[4], int8x16_t q) {
@@ -45,7 +45,7 @@ static inline void expand_q4_1(float *y, const uint8_t *block) {
     float32x4_t d = half_all(block), m = half_all(block + 2), q[4];
     for (int half = 0; half < 2; half++, y += 16) {
         bytes_widen(q, bytes[half]);
-        for (int i = 0; i < 4; i++) vst1q_f32(y + 4 * i, fma4(d, q[i], m));
+        for (int i = 0; i < 4; i++) vst1q_f32(y + 4 * i, lanes_fma(d, q[i], m));
     }
 }
 

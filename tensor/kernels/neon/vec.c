@@ -2,55 +2,22 @@
 #include <math.h>
 
 #include "tensor/kernels/neon/lanes.h"
-#include "tensor/kernels/table.h"
-
-static void add(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, vaddq_f32(lanes_load(a, i, n), lanes_load(b, i, n)));
-}
-
-static void sub(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, vsubq_f32(lanes_load(a, i, n), lanes_load(b, i, n)));
-}
-
-static void mul(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, vmulq_f32(lanes_load(a, i, n), lanes_load(b, i, n)));
-}
-
-static void scale(float *y, const float *x, float s, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, vmulq_f32(lanes_load(x, i, n), all4(s)));
-}
-
-static void divide(float *y, const float *x, float s, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, vdivq_f32(lanes_load(x, i, n), all4(s)));
-}
-
-static void axpy(float *y, float s, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH) lanes_store(y, i, n, fma4(all4(s), lanes_load(x, i, n), lanes_load(y, i, n)));
-}
-
-static void add_scaled(float *y, const float *x, float s, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH)
-        lanes_store(y, i, n, vaddq_f32(lanes_load(y, i, n), vmulq_f32(all4(s), lanes_load(x, i, n))));
-}
-
-static void add_product(float *y, const float *a, const float *b, size_t n) {
-    for (size_t i = 0; i < n; i += WIDTH)
-        lanes_store(y, i, n, fma4(lanes_load(a, i, n), lanes_load(b, i, n), lanes_load(y, i, n)));
-}
+// The text follows its lanes.
+#include "tensor/kernels/lanes_vec.h"
 
 static float sum(const float *x, size_t n) {
-    float32x4_t s[PARTS] = {all4(0.0f), all4(0.0f), all4(0.0f), all4(0.0f)};
+    float32x4_t s[PARTS] = {lanes_all(0.0f), lanes_all(0.0f), lanes_all(0.0f), lanes_all(0.0f)};
     for (size_t i = 0; i < n; i += LANES)
         for (size_t part = 0; part < PARTS; part++) s[part] = vaddq_f32(s[part], lanes_load(x, i + part * WIDTH, n));
     return lanes_sum(s);
 }
 
 static float dot_lanes(const float *a, const float *b, size_t n) {
-    float32x4_t s[PARTS] = {all4(0.0f), all4(0.0f), all4(0.0f), all4(0.0f)};
+    float32x4_t s[PARTS] = {lanes_all(0.0f), lanes_all(0.0f), lanes_all(0.0f), lanes_all(0.0f)};
     for (size_t i = 0; i < n; i += LANES)
         for (size_t part = 0; part < PARTS; part++) {
             size_t at = i + part * WIDTH;
-            s[part] = fma4(lanes_load(a, at, n), lanes_load(b, at, n), s[part]);
+            s[part] = lanes_fma(lanes_load(a, at, n), lanes_load(b, at, n), s[part]);
         }
     return lanes_sum(s);
 }
@@ -59,7 +26,7 @@ static float dot_lanes(const float *a, const float *b, size_t n) {
 static inline float32x4_t max4(float32x4_t a, float32x4_t b) { return choose4(vcgtq_f32(a, b), a, b); }
 
 static float max(const float *x, size_t n) {
-    float32x4_t s[PARTS] = {all4(-INFINITY), all4(-INFINITY), all4(-INFINITY), all4(-INFINITY)};
+    float32x4_t s[PARTS] = {lanes_all(-INFINITY), lanes_all(-INFINITY), lanes_all(-INFINITY), lanes_all(-INFINITY)};
     for (size_t i = 0; i < n; i += LANES)
         for (size_t part = 0; part < PARTS; part++) {
             // Lanes beyond the end keep the accumulator.
@@ -76,14 +43,7 @@ static float max(const float *x, size_t n) {
 }
 
 void neon_vec_install(Kernels *table) {
-    table->add = add;
-    table->sub = sub;
-    table->mul = mul;
-    table->scale = scale;
-    table->divide = divide;
-    table->axpy = axpy;
-    table->add_scaled = add_scaled;
-    table->add_product = add_product;
+    lanes_vec_install(table);
     table->sum = sum;
     table->dot_lanes = dot_lanes;
     table->max = max;
