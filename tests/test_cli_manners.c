@@ -256,6 +256,27 @@ START_TEST(test_bench) {
 END_TEST
 
 // Beside the table on stdout every run leaves what design.md 7 says.
+// Preference accuracy in groups by length: they hold every pair once, ascending, and add up to the whole.
+static void check_by_length(const char *run) {
+    const Json *card, *pairs;
+    Text text;
+    const char *dir = path_join(&arena, folder, "pairs");
+    CliResult r = cli_ok(&arena, "eval", "--model", TINY, "--preference", run, "--pairs", TINY_HH, "--max-tokens", "200", "--out", dir);
+    ck_ok(file_read(&text, &arena, path_join(&arena, dir, "run.json"), 1 << 20, &error), error);
+    ck_ok(json_parse(&card, &arena, text, "run.json", &error), error);
+    pairs = json_get(card, "pairs");
+    int64_t right = 0, of = 0, told = 0;
+    double before = -1e9;
+    for (const Json *g = json_get(pairs, "by_length")->child; g; g = g->next, told++) {
+        ck_assert(json_get(g, "from")->number > before && json_get(g, "to")->number >= json_get(g, "from")->number);
+        before = json_get(g, "to")->number;
+        right += json_get(g, "right")->integer;
+        of += json_get(g, "of")->integer;
+    }
+    ck_assert(told >= 2 && told <= 4 && of == json_get(pairs, "of")->integer && right == json_get(pairs, "right")->integer);
+    ck_assert_int_eq(cli_lines(r.out), 1 + (int)told);
+}
+
 START_TEST(test_eval_require) {
     const char *out = path_join(&arena, folder, "run"), *ppo = path_join(&arena, out, "ppo");
     cli_ok(&arena, "run", TINY_RECIPE, "--out", out, "--quiet", "--threads", "1");
@@ -269,6 +290,7 @@ START_TEST(test_eval_require) {
     Text tuned = cli_ok(&arena, "generate", "--model", TINY, "--adapter", ppo, "--prompts", TINY_HH, "--max-new", "8", "--quiet").out;
     ck_assert_int_eq(cli_lines(tuned), 24);
     ck_assert(!text_equal(base, tuned));
+    check_by_length(path_join(&arena, out, "preference"));
 }
 END_TEST
 

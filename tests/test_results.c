@@ -89,6 +89,8 @@ START_TEST(one_seed) {
     ck_assert_int_eq(base[RESULT_SCORE].seeds, 0);
     // Words a b a b c d a b: 4 of 8; pairs ab ab cd ab: 2 of 4; no triples.
     ck_assert(base[RESULT_DIST1].mean == 0.5 && base[RESULT_DIST2].mean == 0.5 && base[RESULT_DIST3].mean == 0);
+    // Two words have no triples: precisions 1, 1, 0.1, 0.1 for "a b", and "c d" shares nothing.
+    ck_assert_double_eq_tol(base[RESULT_SELF_BLEU].mean, 0.75 * sqrt(sqrt(0.01)), 1e-12);
     // Well-formed 1/1 1/2 0/1 1/1: 3 of 5, residuals (w - .6 s) * 4 / 5 = .32 -.16 -.48 .32.
     double error_of = sqrt((0.32 * 0.32 * 2 + 0.16 * 0.16 + 0.48 * 0.48) / 3 / 4);
     check(&base[RESULT_WELL], 0.6, 0.6 - 1.96 * error_of, 0.6 + 1.96 * error_of);

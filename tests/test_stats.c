@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
@@ -54,6 +53,17 @@ START_TEST(quantiles) {
     numbers(value, q, "value");
     for (int i = 0; i < count; i++) ck_assert_double_eq_tol(stats_quantile(x, n, p[i]), value[i], 1e-14);
     ck_assert_double_eq(stats_quantile(x, 1, 0.7), x[0]);
+}
+END_TEST
+
+START_TEST(groups) {
+    static const double X[] = {3, 1, 1, 2, 5, 4, 4, 4};
+    static const int FOUR[] = {1, 0, 0, 1, 3, 2, 2, 2}, ONE[] = {0, 0, 0, 0, 0, 0, 0, 0};
+    int group[8];
+    stats_groups(group, X, 8, 4, &arena);
+    ck_assert_mem_eq(group, FOUR, sizeof group);
+    stats_groups(group, X, 8, 1, &arena);
+    ck_assert_mem_eq(group, ONE, sizeof group);
 }
 END_TEST
 
@@ -152,28 +162,16 @@ START_TEST(regressions_without_a_maximum) {
 }
 END_TEST
 
-// Texts of words, by number, as self_bleu takes them.
+// Texts as nltk judges them, and the edges over ids.
 START_TEST(self_bleu_of_texts) {
     const Json *g = json_get(golden, "self_bleu");
-    Text word[MOST];
-    int32_t ids[MOST];
-    int offset[64] = {0}, sequences = 0, words = 0, n = 0;
+    Text text[64];
+    int count = 0;
     double value[8];
-    for (const Json *t = json_get(g, "texts")->child; t; t = t->next) {
-        for (Text rest = t->string; rest.size;) {
-            const char *blank = memchr(rest.data, ' ', rest.size);
-            Text one = {rest.data, blank ? (size_t)(blank - rest.data) : rest.size};
-            int at = 0;
-            while (at < words && !text_equal(word[at], one)) at++;
-            if (at == words) word[words++] = one;
-            ids[n++] = at;
-            rest = (Text){rest.data + one.size + (blank != NULL), rest.size - one.size - (blank != NULL)};
-        }
-        offset[++sequences] = n;
-    }
+    for (const Json *t = json_get(g, "texts")->child; t; t = t->next) text[count++] = t->string;
     int orders = numbers(value, g, "value");
     for (int order = 1; order <= orders; order++)
-        ck_assert_double_eq_tol(self_bleu(&arena, ids, offset, sequences, order), value[order - 1], 1e-9);
+        ck_assert_double_eq_tol(self_bleu_words(&arena, text, count, order), value[order - 1], 1e-9);
     // Alone, or with nothing in common: 0; twice the same: 1.
     static const int32_t TWICE[] = {1, 2, 3, 4, 5, 1, 2, 3, 4, 5};
     static const int HALF[] = {0, 5, 10}, NONE[] = {0, 0, 0};
@@ -192,6 +190,7 @@ Suite *suite_stats(void) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, functions);
     tcase_add_test(tests, quantiles);
+    tcase_add_test(tests, groups);
     tcase_add_test(tests, bootstrap);
     tcase_add_test(tests, kappas);
     tcase_add_test(tests, regressions);

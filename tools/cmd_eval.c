@@ -8,7 +8,9 @@
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/roles.h"
+#include "tools/self_bleu.h"
 #include "tools/stage.h"
+#include "tools/stats.h"
 #include "tools/task_files.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_EVAL, NULL};
@@ -60,15 +62,47 @@ static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
     return OK;
 }
 
+// The same accuracy in groups of about equal size by how much longer the chosen reply is: a preference model that has learned length is
+// right at one end and wrong at the other.
+static void accuracy_by_length(Eval *e, const double *margin) {
+    enum { GROUPS = 4 };
+    int n = e->fit.kept, *group = arena_alloc(&e->tool->run, (size_t)n * sizeof *group);
+    double *longer = arena_alloc(&e->tool->run, (size_t)n * sizeof *longer);
+    for (int i = 0; i < n; i++) longer[i] = sequence_actions(&e->pairs[i].chosen) - sequence_actions(&e->pairs[i].rejected);
+    stats_groups(group, longer, n, GROUPS, &e->tool->run);
+    str_append(&e->run->result, TEXT(",\"by_length\":["));
+    for (int g = 0, told = 0; g < GROUPS; g++) {
+        double from = 0, to = 0;
+        int64_t of = 0, right = 0;
+        for (int i = 0; i < n; i++) {
+            if (group[i] != g) continue;
+            from = of == 0 || longer[i] < from ? longer[i] : from;
+            to = of == 0 || longer[i] > to ? longer[i] : to;
+            of++;
+            right += margin[i] > 0;
+        }
+        if (of == 0) continue;
+        MeasureInterval interval = measure_wilson(right, of, MEASURE_Z95);
+        str_printf(&e->run->result, "%s{\"from\":%.0f,\"to\":%.0f,\"right\":%lld,\"of\":%lld}", told++ ? "," : "", from, to,
+                   (long long)right, (long long)of);
+        str_printf(e->summary, "  chosen longer by %+.0f to %+.0f tokens: %.1f %% [%.1f, %.1f] on %lld\n", from, to,
+                   100.0 * (double)right / (double)of, 100 * interval.low, 100 * interval.high, (long long)of);
+    }
+    str_append_char(&e->run->result, ']');
+}
+
 static Status accuracy_on_pairs(Eval *e, Error *error) {
     int64_t right;
     e->session->progress("eval", 0, e->parts, "");
-    TRY(preference_accuracy(&right, NULL, e->preference, e->pairs, e->fit.kept, e->session, error));
+    double *margin = arena_alloc(&e->tool->run, (size_t)e->fit.kept * sizeof *margin);
+    TRY(preference_accuracy(&right, margin, e->preference, e->pairs, e->fit.kept, e->session, error));
     MeasureInterval interval = measure_wilson(right, e->fit.kept, MEASURE_Z95);
-    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d,\"too_long\":%d}", (long long)right, e->fit.kept,
+    str_printf(&e->run->result, ",\"pairs\":{\"right\":%lld,\"of\":%d,\"cut\":%d,\"too_long\":%d", (long long)right, e->fit.kept,
                e->fit.cut, e->fit.too_long);
     str_printf(e->summary, "human pairs    accuracy %.1f %% [%.1f, %.1f] on %d pairs (%d prompts cut, %d pairs too long)\n",
                100.0 * (double)right / e->fit.kept, 100 * interval.low, 100 * interval.high, e->fit.kept, e->fit.cut, e->fit.too_long);
+    accuracy_by_length(e, margin);
+    str_append_char(&e->run->result, '}');
     return OK;
 }
 
@@ -126,6 +160,22 @@ static Status write_policy_replies(Eval *e, const char *policy, const EvaluateRe
     return file_write(path_join(&e->tool->text, e->run->path, "replies.jsonl"), file.data, file.size, error);
 }
 
+// How alike a model's replies are, over their tokens.
+static double reply_self_bleu(const EvaluateResult *r, Arena *scratch) {
+    ArenaMark mark = arena_mark(scratch);
+    int *offset = arena_alloc(scratch, ((size_t)r->n + 1) * sizeof *offset);
+    offset[0] = 0;
+    for (int i = 0; i < r->n; i++) offset[i + 1] = offset[i] + sequence_actions(&r->rollouts[i].sequence);
+    int32_t *ids = arena_alloc(scratch, ((size_t)offset[r->n] + 1) * sizeof *ids);
+    for (int i = 0; i < r->n; i++) {
+        const Sequence *s = &r->rollouts[i].sequence;
+        memcpy(ids + offset[i], s->ids + s->from, (size_t)sequence_actions(s) * sizeof *ids);
+    }
+    double value = self_bleu(scratch, ids, offset, r->n, SELF_BLEU_ORDER);
+    arena_release(scratch, mark);
+    return value;
+}
+
 // One model's column of the table, and its member of the card.
 static void describe(Eval *e, const char *name, const EvaluateResult *r) {
     str_printf(&e->run->result, ",\"%s\":{\"prompts\":%d,\"kl\":", name, r->n);
@@ -140,11 +190,14 @@ static void describe(Eval *e, const char *name, const EvaluateResult *r) {
         str_append(&e->run->result, TEXT(",\"score_standard_error\":"));
         json_write_number(&e->run->result, r->scores.standard_error);
     }
+    double alike = reply_self_bleu(r, &e->tool->run);
+    str_append(&e->run->result, TEXT(",\"self_bleu\":"));
+    json_write_number(&e->run->result, alike);
     str_append_char(&e->run->result, '}');
     char score[64] = "        -        ";
     if (r->score) snprintf(score, sizeof score, "%8.3f +- %.3f", r->scores.mean, r->scores.standard_error);
-    str_printf(e->summary, "%-6s %s %8.3f +- %.3f %8.1f %10.2f %7.0f %% %6.3f %6.3f %6.3f\n", name, score, r->kl.mean, r->kl.standard_error,
-               r->length.mean, r->perplexity, 100 * r->ended, r->distinct[0], r->distinct[1], r->distinct[2]);
+    str_printf(e->summary, "%-6s %s %8.3f +- %.3f %8.1f %10.2f %7.0f %% %6.3f %6.3f %6.3f %9.3f\n", name, score, r->kl.mean,
+               r->kl.standard_error, r->length.mean, r->perplexity, 100 * r->ended, r->distinct[0], r->distinct[1], r->distinct[2], alike);
 }
 
 // A few replies before and after, for a person to read.
@@ -171,7 +224,7 @@ static void begin_replies(Eval *e, GenerateConfig *generate) {
     generate->max_new = (int)args_int(args, "eval.max_new");
     generate->capacity = (int)args_int(args, "eval.max_prompt") + generate->max_new;
     str_printf(e->summary, "\n%d held-out prompts (%d cut), at most %d tokens\n", e->n_prompts, e->cut_prompts, generate->max_new);
-    str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3\n"));
+    str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3 self-BLEU\n"));
 }
 
 static Status one_model(Eval *e, const Role *tuned_role, const char *policy, Error *error) {

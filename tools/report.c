@@ -147,6 +147,9 @@ static const Cell CELLS[] = {
     {"Dist\xE2\x80\x91"
      "3",
      RESULT_DIST3, 3, false, false},
+    {"Self\xE2\x80\x91"
+     "BLEU",
+     RESULT_SELF_BLEU, 3, false, false},
 };
 enum { CELL_COUNT = sizeof CELLS / sizeof *CELLS };
 

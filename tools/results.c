@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tools/self_bleu.h"
+
 static const struct {
     const char *name, *meaning;
 } MEASURES[RESULT_MEASURES] = {
@@ -22,6 +24,7 @@ static const struct {
     [RESULT_DIST1] = {"dist_1", "distinct words / words over all replies"},
     [RESULT_DIST2] = {"dist_2", "distinct pairs of words / pairs of words over all replies"},
     [RESULT_DIST3] = {"dist_3", "distinct triples of words / triples of words over all replies"},
+    [RESULT_SELF_BLEU] = {"self_bleu", "mean BLEU-4 of a reply against all others of the method: 1 when each stands elsewhere, too"},
 };
 
 const char *result_name(ResultMeasure measure) { return MEASURES[measure].name; }
@@ -97,11 +100,14 @@ static Part well_formed(const MatrixMethod *m, Arena *scratch) {
     return part;
 }
 
-static Part distinct(const MatrixMethod *m, int order, Arena *scratch) {
+// How varied the replies are: Dist-n, or self-BLEU with n-grams up to `order`.
+static Part variety(const MatrixMethod *m, ResultMeasure measure, int order, Arena *scratch) {
     if (m->replies == 0) return (Part){.known = false};
     Text *texts = arena_alloc(scratch, (size_t)m->replies * sizeof *texts);
     for (int i = 0; i < m->replies; i++) texts[i] = m->reply[i].reply;
-    return (Part){.known = true, .mean = measure_distinct_words(scratch, texts, m->replies, order)};
+    return (Part){.known = true,
+                  .mean = measure == RESULT_SELF_BLEU ? self_bleu_words(scratch, texts, m->replies, order)
+                                                      : measure_distinct_words(scratch, texts, m->replies, order)};
 }
 
 // RLCD against a method on the prompts that both answered: wins (a tie half), or the difference in score.
@@ -131,7 +137,8 @@ static Part measure_part(const MatrixMethod *m, const MatrixMethod *rlcd, Result
         case RESULT_WELL: return well_formed(m, scratch);
         case RESULT_DIST1:
         case RESULT_DIST2:
-        case RESULT_DIST3: return distinct(m, 1 + (int)(measure - RESULT_DIST1), scratch);
+        case RESULT_DIST3: return variety(m, measure, 1 + (int)(measure - RESULT_DIST1), scratch);
+        case RESULT_SELF_BLEU: return variety(m, measure, SELF_BLEU_ORDER, scratch);
         default: return over_replies(m, measure, scratch);
     }
 }

@@ -26,6 +26,7 @@ typedef enum {
     RESULT_DIST1,      // distinct words / words over all replies; then pairs and triples of words
     RESULT_DIST2,
     RESULT_DIST3,
+    RESULT_SELF_BLEU,  // mean BLEU-4 of a reply against the method's other replies, over words
     RESULT_MEASURES
 } ResultMeasure;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rlcd/measure.h"
 #include "tensor/base/status.h"
 #include "tensor/kernels/kernels.h"
 #include "tools/normal.h"
@@ -128,4 +129,55 @@ double self_bleu(Arena *scratch, const int32_t *ids, const int *offset, int sequ
     }
     arena_release(scratch, mark);
     return texts > 1 ? sum / texts : 0;
+}
+
+// ---- words
+
+// A word of a text: where it stands among all words, and its bytes.
+typedef struct {
+    Text text;
+    int place;
+} Word;
+
+static int by_text(const void *a, const void *b) {
+    const Word *x = a, *y = b;
+    int order = text_compare(x->text, y->text);
+    return order ? order : x->place - y->place;
+}
+
+static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// The next word at or after *i; false at the end.
+static bool next_word(Text text, size_t *i, Text *word) {
+    while (*i < text.size && is_blank(text.data[*i])) ++*i;
+    size_t begin = *i;
+    while (*i < text.size && !is_blank(text.data[*i])) ++*i;
+    *word = (Text){text.data + begin, *i - begin};
+    return *i > begin;
+}
+
+double self_bleu_words(Arena *scratch, const Text *texts, int count, int order) {
+    ArenaMark mark = arena_mark(scratch);
+    int *offset = arena_alloc(scratch, ((size_t)count + 1) * sizeof *offset);
+    int64_t words = 0;
+    for (int t = 0; t < count; t++) words += measure_words(texts[t]);
+    REQUIRE(count >= 0 && words < INT32_MAX / 4, "self_bleu_words: %d texts, %lld words", count, (long long)words);
+    Word *word = arena_alloc(scratch, (size_t)words * sizeof *word);
+    int32_t *ids = arena_alloc(scratch, ((size_t)words + 1) * sizeof *ids);
+    int n = 0;
+    offset[0] = 0;
+    for (int t = 0; t < count; t++) {
+        size_t at = 0;
+        for (Text one; next_word(texts[t], &at, &one); n++) word[n] = (Word){one, n};
+        offset[t + 1] = n;
+    }
+    // Equal words stand together once sorted, and get one number.
+    qsort(word, (size_t)n, sizeof *word, by_text);
+    for (int i = 0, number = 0; i < n; i++) {
+        number += i > 0 && !text_equal(word[i].text, word[i - 1].text);
+        ids[word[i].place] = number;
+    }
+    double value = self_bleu(scratch, ids, offset, count, order);
+    arena_release(scratch, mark);
+    return value;
 }

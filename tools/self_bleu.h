@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include "tensor/base/arena.h"
+#include "tensor/base/str.h"
+
+enum { SELF_BLEU_ORDER = 4 };  // what is reported: BLEU-4
 
 // Over sequences ids[offset[s], offset[s + 1]) with n-grams up to `order`, 1 to 8; sequences of no ids are left out, and with fewer than
 // two left it is 0. BLEU as in Papineni et al. (2002), for one sentence: the geometric mean of the precisions p_1 ... p_order, where each
@@ -12,5 +15,8 @@
 // c is shorter than r, the length nearest to c among the others (the smaller of two). A precision without a hit takes 0.1 hits (Chen and
 // Cherry, 2014, method 1); without a single id in common BLEU is 0. Works in `scratch` and releases it.
 double self_bleu(Arena *scratch, const int32_t *ids, const int *offset, int sequences, int order);
+
+// The same over words: runs of bytes other than space, tab, newline and return, case kept (rlcd/measure.h).
+double self_bleu_words(Arena *scratch, const Text *texts, int count, int order);
 
 #endif
