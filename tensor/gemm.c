@@ -272,15 +272,16 @@ static void few_task(void *context, int task, int thread) {
     const Product *p = few->p;
     int start = task * few->columns, end = min_int(p->N, start + few->columns);
     const char *rows = p->B + (size_t)start * p->b_stride;
+    FewKernel *multiply = p->precision == PRECISION_BF16 ? kernels.bf16_few : kernels.gemm_few;
     if (p->mode != GEMM_ADD) {
-        kernels.gemm_few(p->C + start, p->ldc, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, end - start,
+        multiply(p->C + start, p->ldc, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, end - start,
                          p->mode == GEMM_PROCEED);
         return;
     }
     float whole[GEMM_FEW * FEW_ADD];
     for (int j = start; j < end; j += FEW_ADD, rows += FEW_ADD * p->b_stride) {
         int n = min_int(FEW_ADD, end - j);
-        kernels.gemm_few(whole, FEW_ADD, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, n, false);
+        multiply(whole, FEW_ADD, p->A, p->a_row, rows, p->type, p->b_stride, (size_t)p->K, p->M, n, false);
         add_tile(p->C + j, p->ldc, whole, FEW_ADD, p->M, n);
     }
 }
@@ -290,6 +291,24 @@ static void run_few(const Product *p) {
     int pairs = pieces(p->N, 2 * GEMM_NR), each = min_int(pieces(pairs, pool_threads() * GRAIN), FEW_WORK / (2 * GEMM_NR) / p->K + 1);
     Few few = {.p = p, .columns = each * 2 * GEMM_NR};
     pool_run(pieces(pairs, each), few_task, &few);
+}
+
+// The same with rows of A rounded and their pairs exchanged; runs in the caller's thread.
+static void few_bf16_task(void *context, int task, int thread) {
+    (void)task;
+    Product p = *(const Product *)context;
+    Arena *scratch = pool_scratch(thread);
+    ArenaMark mark = arena_mark(scratch);
+    size_t row = (size_t)panel_depth(p.K);
+    float *rounded = arena_alloc(scratch, (size_t)p.M * row * sizeof(float));
+    for (int i = 0; i < p.M; i++) {
+        memcpy(rounded + (size_t)i * row, p.A + (size_t)i * p.a_row, (size_t)p.K * sizeof(float));
+        kernels.bf16_pairs(rounded + (size_t)i * row, (size_t)p.K, 1);
+    }
+    p.A = rounded;
+    p.a_row = row;
+    run_few(&p);
+    arena_release(scratch, mark);
 }
 
 // ---- entries
@@ -309,8 +328,9 @@ static void run(Product *p) {
             }
         return;
     }
-    if (p->b_by_columns && p->M <= GEMM_FEW && p->precision == PRECISION_FP32) run_few(p);
-    else pool_run(1, product_task, p);
+    bool few = p->b_by_columns && p->M <= GEMM_FEW;
+    if (few && p->precision == PRECISION_FP32) run_few(p);
+    else pool_run(1, few ? few_bf16_task : product_task, p);
 }
 
 void gemm_nt(GemmMode mode, Precision precision, float *C, size_t ldc, const float *A, size_t lda, const void *B, DType type, int M, int N,

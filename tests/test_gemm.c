@@ -301,6 +301,8 @@ START_TEST(twins) {
             ck_assert_uint_eq(first_difference(x, y, ROOM), ROOM);
         }
     // Few rows of A against 1 to 70 stored rows.
+    float *rounded = arena_alloc(&arena, ROOM * sizeof(float));
+    for (int i = 0; i < ROOM; i++) rounded[i] = naive_bf16(a[i]);
     for (int t = 0; t < TYPES; t++)
         for (int n = 1; n <= 70; n += n < 34 ? 1 : 12) {
             const char *rows = stored_make(&arena, types[t], n, 96);
@@ -309,6 +311,9 @@ START_TEST(twins) {
                     for (int i = 0; i < ROOM; i++) x[i] = y[i] = number();
                     scalar.gemm_few(x + 1, 75, a + 1, 99, rows, types[t], dtype_bytes(types[t], 96), 96, mr, n, proceed);
                     native.gemm_few(y + 1, 75, a + 1, 99, rows, types[t], dtype_bytes(types[t], 96), 96, mr, n, proceed);
+                    ck_assert_uint_eq(first_difference(x, y, ROOM), ROOM);
+                    scalar.bf16_few(x + 1, 75, rounded + 1, 99, rows, types[t], dtype_bytes(types[t], 96), 96, mr, n, proceed);
+                    native.bf16_few(y + 1, 75, rounded + 1, 99, rows, types[t], dtype_bytes(types[t], 96), 96, mr, n, proceed);
                     ck_assert_uint_eq(first_difference(x, y, ROOM), ROOM);
                 }
         }

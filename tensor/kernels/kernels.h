@@ -28,6 +28,10 @@ enum {
 // What gemm_tile does with what C holds.
 typedef enum { TILE_SET, TILE_PROCEED, TILE_ADD } TileMode;
 
+// gemm_few and bf16_few.
+typedef void FewKernel(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k, int mr,
+                       int n, bool proceed);
+
 // Constants of one AdamW update; the same for all elements of a step.
 typedef struct {
     float lr, beta1, beta2, eps, weight_decay;
@@ -93,8 +97,7 @@ typedef struct {
     // c[i*ldc + j]: chain over kk in [0, k) ascending of fmaf(a[i*lda + kk], element kk of row j, acc), acc from +0,
     // or from c when `proceed`.
     // Rows of any DType lie `stride` bytes apart; k is a multiple of the block.
-    void (*gemm_few)(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k,
-                     int mr, int n, bool proceed);
+    FewKernel *gemm_few;
     // ---- matrix products in bf16 (numerics.md, M3)
     // Makes a panel that was packed above, `width` numbers (GEMM_MR or GEMM_NR) for each of k steps, into what bf16_tile takes: every
     // number rounded to bf16 (nearest even; subnormals +-0; NaN stays NaN), in each pair of steps the odd one first. An odd k gets the
@@ -104,6 +107,8 @@ typedef struct {
     // gemm_tile over such panels, k at least 1: every operand and sum that is subnormal counts as +-0, a result is flushed after
     // rounding. Never TILE_ADD: what is added to a finished product is not flushed.
     void (*bf16_tile)(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode);
+    // gemm_few over rows of A that bf16_pairs made (width 1; lda at least k + k % 2).
+    FewKernel *bf16_few;
     // Expands elements [first, first+n) of a row of any DType: dtype_expand's kernel.
     void (*expand)(float *y, const void *row, DType type, size_t first, size_t n);
 

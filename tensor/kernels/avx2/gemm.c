@@ -103,10 +103,16 @@ static void bf16_pairs(float *panel, size_t k, size_t width) {
         }
 }
 
+// Sets FTZ and DAZ; returns what is to be restored.
+static unsigned flush_begin(void) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    return before;
+}
+
 // gemm_tile stays a call of its own: nothing tells a compiler that arithmetic depends on MXCSR.
 static void bf16_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int mr, int nr, TileMode mode) {
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040);  // FTZ and DAZ
+    unsigned before = flush_begin();
     gemm_tile(c, ldc, a, b, k + k % 2, mr, nr, mode);
     _mm_setcsr(before);
 }
@@ -350,7 +356,7 @@ static void pack_quantised(float *panel, const Rows *rows, size_t k, DType type)
 // ---- few rows of A: `panels` sets of 16 stored rows at a time, so that enough chains run side by side
 
 // Wide types wait for memory, not for chains: one panel is enough.
-INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed,
+INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed, bool bf16,
                      const int mr) {
     float part[BLOCK * GEMM_NR];
     Tile t;
@@ -358,6 +364,10 @@ INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const Row
     for (size_t done = 0; done < k; done += BLOCK) {
         size_t n = k - done < BLOCK ? k - done : BLOCK;
         wide_panel(part, rows, done, n, type);
+        if (bf16) {
+            bf16_pairs(part, n, GEMM_NR);
+            n += n % 2;
+        }
         for (size_t kk = 0; kk < n; kk++)
             tile_link(&t, a + done + kk, lda, _mm256_loadu_ps(part + kk * GEMM_NR), _mm256_loadu_ps(part + kk * GEMM_NR + 8), mr);
     }
@@ -365,7 +375,7 @@ INLINE void few_wide(float *c, size_t ldc, const float *a, size_t lda, const Row
 }
 
 INLINE void few_quantised(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed,
-                          const int panels, const int mr) {
+                          const bool bf16, const int panels, const int mr) {
     Block block[2];
     Tile t[2];
     UNROLL for (int p = 0; p < panels; p++) tile_start(&t[p], c + p * GEMM_NR, ldc, mr, proceed);
@@ -373,9 +383,10 @@ INLINE void few_quantised(float *c, size_t ldc, const float *a, size_t lda, cons
         UNROLL for (int p = 0; p < panels; p++) block_load(&block[p], &rows[p], at, type);
         _Pragma("GCC unroll 2") for (size_t kk = 0; kk < BLOCK; kk++)
             UNROLL for (int p = 0; p < panels; p++) {
-                const int8_t *quant = block[p].quant + quant_at(kk);
-                tile_link(&t[p], a + kk, lda, block_value(quant, block[p].d_low, block[p].m_low),
-                          block_value(quant + 16, block[p].d_high, block[p].m_high), mr);
+                const int8_t *quant = block[p].quant + quant_at(bf16 ? kk ^ 1 : kk);
+                __m256 low = block_value(quant, block[p].d_low, block[p].m_low);
+                __m256 high = block_value(quant + 16, block[p].d_high, block[p].m_high);
+                tile_link(&t[p], a + kk, lda, bf16 ? round8(low) : low, bf16 ? round8(high) : high, mr);
             }
     }
     UNROLL for (int p = 0; p < panels; p++) tile_store(&t[p], c + p * GEMM_NR, ldc, mr);
@@ -393,13 +404,15 @@ static void pack_expanded(float *panel, const Rows *rows, DType type, size_t k) 
     }
 }
 
-static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed, int mr) {
+static void few_expanded(float *c, size_t ldc, const float *a, size_t lda, const Rows *rows, DType type, size_t k, bool proceed,
+                         bool bf16, int mr) {
     float panel[PIECE * GEMM_NR], packed[PIECE * GEMM_MR];
     for (size_t done = 0; done < k; done += PIECE) {
         size_t n = k - done < PIECE ? k - done : PIECE;
         Rows rest = *rows;
         rest.base += dtype_bytes(type, done);
         pack_expanded(panel, &rest, type, n);
+        if (bf16) bf16_pairs(panel, n, GEMM_NR);
         pack_a(packed, a + done, lda, 1, n, mr);
         gemm_tile(c, ldc, packed, panel, n, mr, GEMM_NR, proceed || done > 0 ? TILE_PROCEED : TILE_SET);
     }
@@ -419,8 +432,10 @@ static void pack_rows(float *panel, const void *stored, DType type, size_t strid
         for (int j = nr; j < GEMM_NR; j++) panel[kk * GEMM_NR + (size_t)j] = 0.0f;
 }
 
-static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const void *stored, DType type, size_t stride, size_t k,
-                     int mr, int n, bool proceed) {
+// Both precisions. A call of its own, as gemm_tile is. What is expanded under FTZ and DAZ is never subnormal: a block's numbers are
+// whole multiples of an f16, and F32 and BF16 are moved, not computed.
+__attribute__((noinline)) static void few_rows(float *c, size_t ldc, const float *a, size_t lda, const void *stored, DType type,
+                                               size_t stride, size_t k, int mr, int n, bool proceed, bool bf16) {
     bool wide = type == DTYPE_F32 || type == DTYPE_F16 || type == DTYPE_BF16;
     bool quantised = type == DTYPE_Q8_0 || type == DTYPE_Q4_0 || type == DTYPE_Q4_1;
     for (int j = 0, nr; j < n; j += nr) {
@@ -432,7 +447,8 @@ static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const voi
             rows[1] = rows_at(from + GEMM_NR * stride, stride, 0, GEMM_NR);
             rows[0].ahead *= 2;
             rows[1].ahead *= 2;
-            WITH_FEW(mr, few_quantised, c + j, ldc, a, lda, rows, type, k, proceed, 2)
+            if (bf16) { WITH_FEW(mr, few_quantised, c + j, ldc, a, lda, rows, type, k, proceed, true, 2) }
+            else { WITH_FEW(mr, few_quantised, c + j, ldc, a, lda, rows, type, k, proceed, false, 2) }
             continue;
         }
         // At the right border a full-width buffer takes the place of C.
@@ -444,11 +460,24 @@ static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const voi
             memset(whole, 0, sizeof whole);
             if (proceed) copy_part(whole, GEMM_NR, c + j, ldc, mr, nr);
         }
-        if (wide) { WITH_ROWS(mr, few_wide, out, ld, a, lda, rows, type, k, proceed) }
-        else if (quantised) { WITH_ROWS(mr, few_quantised, out, ld, a, lda, rows, type, k, proceed, 1) }
-        else few_expanded(out, ld, a, lda, rows, type, k, proceed, mr);
+        if (wide) { WITH_ROWS(mr, few_wide, out, ld, a, lda, rows, type, k, proceed, bf16) }
+        else if (quantised && bf16) { WITH_ROWS(mr, few_quantised, out, ld, a, lda, rows, type, k, proceed, true, 1) }
+        else if (quantised) { WITH_ROWS(mr, few_quantised, out, ld, a, lda, rows, type, k, proceed, false, 1) }
+        else few_expanded(out, ld, a, lda, rows, type, k, proceed, bf16, mr);
         if (nr < GEMM_NR) copy_part(c + j, ldc, whole, GEMM_NR, mr, nr);
     }
+}
+
+static void gemm_few(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k, int mr, int n,
+                     bool proceed) {
+    few_rows(c, ldc, a, lda, rows, type, stride, k, mr, n, proceed, false);
+}
+
+static void bf16_few(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k, int mr, int n,
+                     bool proceed) {
+    unsigned before = flush_begin();
+    few_rows(c, ldc, a, lda, rows, type, stride, k, mr, n, proceed, true);
+    _mm_setcsr(before);
 }
 
 void avx2_gemm_install(Kernels *table) {
@@ -458,4 +487,5 @@ void avx2_gemm_install(Kernels *table) {
     table->gemm_few = gemm_few;
     table->bf16_pairs = bf16_pairs;
     table->bf16_tile = bf16_tile;
+    table->bf16_few = bf16_few;
 }

@@ -80,6 +80,21 @@ void scalar_bf16_tile(float *c, size_t ldc, const float *a, const float *b, size
         }
 }
 
+// Through small panels, made and multiplied by the table's own kernels: the text for every instruction set without a better one.
+static void bf16_few(float *c, size_t ldc, const float *a, size_t lda, const void *rows, DType type, size_t stride, size_t k, int mr, int n,
+                     bool proceed) {
+    float panel[PIECE * GEMM_NR], packed[PIECE * GEMM_MR];
+    for (int j = 0; j < n; j += GEMM_NR)
+        for (size_t done = 0; done < k; done += PIECE) {
+            size_t some = k - done < PIECE ? k - done : PIECE;
+            int nr = n - j < GEMM_NR ? n - j : GEMM_NR;
+            kernels.pack_rows(panel, (const char *)rows + j * stride, type, stride, done, some, nr);
+            kernels.bf16_pairs(panel, some, GEMM_NR);
+            kernels.pack_a(packed, a + done, lda, 1, some + some % 2, mr);
+            kernels.bf16_tile(c + j, ldc, packed, panel, some, mr, nr, proceed || done > 0 ? TILE_PROCEED : TILE_SET);
+        }
+}
+
 void scalar_gemm_install(Kernels *table) {
     table->gemm_tile = gemm_tile;
     table->pack_a = pack_a;
@@ -87,4 +102,5 @@ void scalar_gemm_install(Kernels *table) {
     table->gemm_few = gemm_few;
     table->bf16_pairs = bf16_pairs;
     table->bf16_tile = scalar_bf16_tile;
+    table->bf16_few = bf16_few;
 }
