@@ -1,7 +1,9 @@
 // Splitting dialogues at turn markers and cutting long prompts from the left.
 #include "rlcd/dialogue.h"
 
-static bool is_marker_at(Text text, size_t i, Text marker) { return text_begins((Text){text.data + i, text.size - i}, marker); }
+static bool is_marker_at(Text text, size_t i, Text marker) {
+    return text.data[i] == marker.data[0] && text_begins((Text){text.data + i, text.size - i}, marker);
+}
 
 // The role whose marker begins at byte i.
 static bool find_role(const Task *task, Text text, size_t i, DialogueRole *role, size_t *size) {

@@ -30,7 +30,7 @@ static const char *behind(const char *text, const char *part) {
 }
 
 static const char *const VERBS[] = {"run", "simulate", "label", "preference", "sft", "dpo", "ppo", "eval", "generate", "trace", "tokenizer",
-                                    "inspect", "bench", "world", "report", "theory"};
+                                    "inspect", "bench", "world", "report", "theory", "data"};
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 
 // Lines of at most 100 columns; characters of UTF-8 count once.

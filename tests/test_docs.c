@@ -14,7 +14,7 @@ enum { FILE_MOST = 4 << 20 };
 static const Verb *const VERBS[] = {&VERB_DEMO,      &VERB_RUN,   &VERB_SIMULATE, &VERB_LABEL,    &VERB_PREFERENCE, &VERB_SFT,
                                     &VERB_DPO,       &VERB_PPO,   &VERB_EVAL,     &VERB_GENERATE, &VERB_TRACE,      &VERB_PRETRAIN,
                                     &VERB_TOKENIZER, &VERB_WORLD, &VERB_INSPECT,  &VERB_BENCH,    &VERB_REPORT,
-                                    &VERB_THEORY,    &VERB_JUDGE};
+                                    &VERB_THEORY,    &VERB_JUDGE, &VERB_DATA};
 
 static Arena arena;
 static Error error;

@@ -34,6 +34,7 @@ static const Entry ENTRIES[] = {
     {&VERB_REPORT, cmd_report},
     {&VERB_THEORY, cmd_theory},
     {&VERB_JUDGE, cmd_judge},
+    {&VERB_DATA, cmd_data},
 };
 enum { ENTRY_COUNT = sizeof ENTRIES / sizeof *ENTRIES };
 

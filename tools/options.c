@@ -304,6 +304,21 @@ static const Option JUDGE[] = {
     {"margin", OPTION_DOUBLE, "0", NULL, true, false, 0, 1000, NULL, "X", "model: log-odds up to which an answer is a tie."},
     {0},
 };
+static const Option CHECK[] = {
+    {"held_out", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE",
+     "Held-out prompts or pairs: whether they stand in the other files is what is asked."},
+    {"first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "First row of each file."},
+    {"limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Rows of each file; -1 for all."},
+    {"held_out_first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "N", "First row of each held-out file."},
+    {"held_out_limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Rows of each held-out file; -1 for all."},
+    {"ngram", OPTION_INT, "8", NULL, true, false, 2, 64, NULL, "N", "Words of a run that prompts are compared by."},
+    {"near", OPTION_DOUBLE, "0.5", NULL, true, false, 0.01, 1, NULL, "P",
+     "Prompts are near when this share of the shorter one's runs stands in the other one."},
+    {"shown", OPTION_INT, "3", NULL, false, false, 0, 1e6, NULL, "N", "Places that are printed of each kind."},
+    {"strict", OPTION_FLAG, "no", NULL, true, false, 0, 0, NULL, NULL,
+     "Exit with 3 when there is a leak: a held-out prompt that other files have, or without --held-out one that two files have."},
+    {0},
+};
 static const Option RUN[] = {
     {"methods", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "NAMES",
      "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo."},
@@ -329,10 +344,11 @@ const OptionTable OPTIONS_WORLD = {"world", WORLD};
 const OptionTable OPTIONS_DEMO = {"demo", DEMO};
 const OptionTable OPTIONS_THEORY = {"theory", THEORY};
 const OptionTable OPTIONS_JUDGE = {"judge", JUDGE};
+const OptionTable OPTIONS_CHECK = {"check", CHECK};
 const OptionTable OPTIONS_RUN = {"run", RUN};
 
 const OptionTable *const OPTIONS_ALL[] = {
     &OPTIONS_GENERAL,  &OPTIONS_MODEL,      &OPTIONS_OUT,  &OPTIONS_DATA, &OPTIONS_TASK, &OPTIONS_SIMULATE,
     &OPTIONS_LABEL,    &OPTIONS_PREFERENCE, &OPTIONS_SFT,  &OPTIONS_DPO,  &OPTIONS_PPO,  &OPTIONS_EVAL,
     &OPTIONS_GENERATE, &OPTIONS_PRETRAIN,   &OPTIONS_WORLD, &OPTIONS_DEMO, &OPTIONS_RUN,  &OPTIONS_THEORY,
-    &OPTIONS_JUDGE,    NULL};
+    &OPTIONS_JUDGE,    &OPTIONS_CHECK,    NULL};

@@ -23,6 +23,7 @@ extern const OptionTable OPTIONS_DEMO;        // demo
 extern const OptionTable OPTIONS_JUDGE;       // judge
 extern const OptionTable OPTIONS_RUN;         // run: human
 extern const OptionTable OPTIONS_THEORY;      // theory
+extern const OptionTable OPTIONS_CHECK;       // check: data check
 
 // All of them, NULL-ended: keys that a recipe or config may hold whatever verb reads it.
 extern const OptionTable *const OPTIONS_ALL[];

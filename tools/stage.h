@@ -152,9 +152,12 @@ int cmd_judge(int argc, const char *const *argv);
 int cmd_demo(int argc, const char *const *argv);
 // tools/cmd_theory.c
 int cmd_theory(int argc, const char *const *argv);
+// tools/cmd_data.c
+int cmd_data(int argc, const char *const *argv);
 
 // The verbs' tables, for help and nearest names.
 extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_SFT, VERB_DPO, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE,
-    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD, VERB_REPORT, VERB_DEMO, VERB_THEORY, VERB_JUDGE;
+    VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD, VERB_REPORT, VERB_DEMO, VERB_THEORY, VERB_JUDGE,
+    VERB_DATA;
 
 #endif
