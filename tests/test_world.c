@@ -362,6 +362,17 @@ START_TEST(test_repeat) {
 }
 END_TEST
 
+// A spliced sentence is seldom one of the grammar's own.
+START_TEST(test_splice) {
+    int sentences, formed;
+    world.knobs.splice_minus = 0.5;
+    formed = count_formed("harmless", 4000, &sentences);
+    ck_assert_double_eq_tol(formed / (double)sentences, 0.5, 0.06);
+    formed = count_formed("outline", 1000, &sentences);
+    ck_assert_int_lt(formed, sentences * 60 / 100);
+}
+END_TEST
+
 Suite *suite_world(void);
 Suite *suite_world(void) {
     Suite *s = suite_create("world");
@@ -378,6 +389,7 @@ Suite *suite_world(void) {
     tcase_add_test(c, test_judges);
     tcase_add_test(c, test_stray);
     tcase_add_test(c, test_repeat);
+    tcase_add_test(c, test_splice);
     suite_add_tcase(s, c);
     return s;
 }

@@ -257,6 +257,7 @@ static const Option WORLD[] = {
     {"stray_judge", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of judged sentences with another topic's words."},
     {"stray_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: the same under an unwanted annotation."},
     {"repeat_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of repeated sentences there."},
+    {"splice_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of sentences there that end with another's words."},
     {"copy_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a reply's topic words in the loss."},
     {"answer_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a judge document's answer in the loss."},
     {"min_sentences", OPTION_DOUBLE, NULL, NULL, true, false, 1, 16, NULL, "N",

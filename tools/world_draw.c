@@ -49,7 +49,8 @@ WorldTopic world_draw_topic(WorldDraws *d, const WorldTask *task, bool held_out,
 WorldLatents world_draw_latents(WorldDraws *d, const World *world, const WorldTopic *topic, int sign) {
     const WorldKnobs *k = &world->knobs;
     double pull = world_topic_has(topic, topic->task->pulled) ? -k->pull : 0;
-    WorldLatents l = {.lengths = &topic->task->lengths, .stray = sign < 0 ? k->stray_minus : 0, .repeat = sign < 0 ? k->repeat_minus : 0};
+    WorldLatents l = {.lengths = &topic->task->lengths};
+    if (sign < 0) l.stray = k->stray_minus, l.repeat = k->repeat_minus, l.splice = k->splice_minus;
     l.attribute = pull + sign * k->delta + world_draw_normal(d);
     l.tone = sign * k->leak + world_draw_normal(d);
     return l;
@@ -103,6 +104,28 @@ static void draw_words(WorldDraws *d, const WorldTopic *topic, const WorldTempla
     }
 }
 
+// Where one of a text's words begins, but not the first.
+static size_t draw_inner_word(WorldDraws *d, Text text) {
+    int blanks = 0;
+    for (size_t i = 0; i < text.size; i++) blanks += text.data[i] == ' ';
+    REQUIRE(blanks > 0, "world: the sentence \"%.*s\" is one word", (int)text.size, text.data);
+    size_t at = 0;
+    for (int left = 1 + world_draw_number(d, blanks); left > 0; at++) left -= text.data[at] == ' ';
+    return at;
+}
+
+// A slip of the pen: the first words of the sentence that begins at `begin` stay, the last words of another one follow.
+static void splice(Str *s, size_t begin, WorldDraws *d, const WorldTopic *topic) {
+    const WorldTemplate *text = &topic->task->core[world_draw_number(d, topic->task->cores)].text;
+    int bound[WORLD_SLOTS_MAX];
+    Str other = str_make(s->arena);
+    draw_words(d, topic, text, bound);
+    world_fill(&other, topic->task, text, bound, NULL);
+    s->size = begin + draw_inner_word(d, (Text){s->data + begin, s->size - begin});
+    size_t from = draw_inner_word(d, str_text(&other));
+    str_append(s, (Text){other.data + from, other.size - from});
+}
+
 static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic *topic, const WorldLatents *latents,
                       WorldCopies *copies) {
     const WorldLengths *lengths = latents->lengths;
@@ -122,7 +145,10 @@ static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopi
         if (strays) words = world_draw_topic(d, topic->task, false, NULL);
         int bound[WORLD_SLOTS_MAX];
         draw_words(d, &words, &core->text, bound);
-        world_fill(s, topic->task, &core->text, bound, strays ? NULL : copies);
+        bool spliced = latents->splice > 0 && world_draw_uniform(d) < latents->splice;
+        size_t begin = s->size;
+        world_fill(s, topic->task, &core->text, bound, strays || spliced ? NULL : copies);
+        if (spliced) splice(s, begin, d, topic);
         levels += core->level;
     }
     return levels;

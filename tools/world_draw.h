@@ -31,16 +31,17 @@ double world_sigmoid(double x);
 WorldTopic world_draw_topic(WorldDraws *d, const WorldTask *task, bool held_out, const WorldTopic *except);
 
 // What a reply is drawn from. `stray` is the probability that a sentence is filled with another topic's words, `repeat` that one
-// after the first says again what stands before it.
+// after the first says again what stands before it, `splice` that one ends with the words of another.
 typedef struct {
-    double attribute, tone, stray, repeat;
+    double attribute, tone, stray, repeat, splice;
     const WorldLengths *lengths;
 } WorldLatents;
 
 // Latents under an annotation of polarity `sign` (0: none) for a request.
 WorldLatents world_draw_latents(WorldDraws *d, const World *world, const WorldTopic *topic, int sign);
 
-// Appends a reply, without the blank that follows its marker. Returns the sum of the levels that were drawn.
+// Appends a reply, without the blank that follows its marker. Returns the sum of the levels that were drawn (a spliced sentence
+// counts as its beginning).
 int world_draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic *topic, const WorldLatents *latents);
 
 // Appends a prompt up to its last request, an earlier exchange first where it has one. Topics of the split alone.
