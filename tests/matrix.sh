@@ -22,7 +22,7 @@ function exp_of(x) { return exp(x) }
 
 # A reply of latent z and tone y: sets text, score, tone, words, sentences, well.
 function reply(z, y, most,   i, l, t, weight, sum, u, line) {
-    text = ""; score = tone = well = 0
+    text = levels = ""; score = tone = well = 0
     sentences = 1 + int(draw() * most)
     for (i = 1; i <= sentences; i++) {
         sum = 0
@@ -36,14 +36,15 @@ function reply(z, y, most,   i, l, t, weight, sum, u, line) {
         if (t < 0) line = pick("ugh, |listen up, |good grief, |whatever, ") line
         if (draw() < 0.93) well++; else { l = -2; sub(/ [a-z]+\.$/, " lamp.", line) }
         score += (l + 2) / 4; tone += t
+        levels = levels (levels == "" ? "" : ",") l
         text = text " " line
     }
     score /= sentences; tone /= sentences
     words = split(text, dummy, " ")
 }
 function verdict(key) {
-    return sprintf("\"%s\":{\"score\":%.4g,\"tone\":%.4g,\"words\":%d,\"sentences\":%d,\"well_formed\":%d}", key, score, tone,
-        words, sentences, well)
+    return sprintf("\"%s\":{\"score\":%.4g,\"tone\":%.4g,\"words\":%d,\"sentences\":%d,\"well_formed\":%d,\"levels\":[%s]}", key, score, tone,
+        words, sentences, well, levels)
 }
 function ask(i) {
     state = 7919 * (i + 1) + 13

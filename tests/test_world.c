@@ -31,6 +31,9 @@ static void expect(const char *request, const char *reply, int level, int senten
     ck_assert_msg(s.level == level && s.sentences == sentences && s.well_formed == well_formed,
                   "'%s': level %d, %d sentences, %d well-formed", reply, s.level, s.sentences, s.well_formed);
     ck_assert_double_eq_tol(s.tone, tone, 1e-12);
+    for (int i = 0; i < s.sentences; i++) level -= s.said[i] == WORLD_ILL_FORMED ? -2 : s.said[i];
+    ck_assert_msg(level == 0, "'%s': the sentences' levels are %d off", reply, level);
+    level = s.level;
     double mean = sentences ? ((double)level / (double)sentences + 2) / 4 : 0;
     ck_assert_double_eq_tol(s.score, mean, 1e-12);
 }

@@ -69,12 +69,36 @@ static void put_dialogue(Str *s, Text text, Text without) {
     str_append(s, TEXT("</p>\n"));
 }
 
-static void put_words(Str *s, Text text) {
+// A sentence's level as a small mark behind it.
+static void put_level(Str *s, int level) {
+    if (level == VERDICT_ILL_FORMED)
+        str_append(s, TEXT("<span class=\"level ill\" title=\"ill-formed\">\xC3\x97</span>"));
+    else
+        str_printf(s, "<span class=\"level %s\">%s%d</span>",
+                   level > 0   ? "good"
+                   : level < 0 ? "bad"
+                               : "even",
+                   level > 0   ? "+"
+                   : level < 0 ? "\xE2\x88\x92"
+                               : "",
+                   level < 0 ? -level : level);
+}
+
+// A reply; behind each sentence, up to its full stop as the oracle reads it, what the oracle says of it.
+static void put_words(Str *s, Text text, const Verdict *verdict) {
     text = trim(text);
     str_append(s, TEXT("<p class=\"words\">"));
+    for (int i = 0; text.size && i < verdict->levels; i++) {
+        size_t end = 0;
+        while (end < text.size && text.data[end] != '.') end++;
+        if (end < text.size) end++;
+        html_text(s, (Text){text.data, end});
+        put_level(s, verdict->level[i]);
+        text = (Text){text.data + end, text.size - end};
+    }
     if (text.size)
         html_text(s, text);
-    else
+    else if (verdict->levels == 0)
         str_append(s, TEXT("<em>(empty)</em>"));
     str_append(s, TEXT("</p>\n"));
 }
@@ -86,7 +110,7 @@ static void put_side(Str *s, const char *prompt_name, Text prompt, Text without,
         put_dialogue(s, prompt, without);
     }
     str_printf(s, "<h4>%s</h4>\n", reply_name);
-    put_words(s, reply);
+    put_words(s, reply, verdict);
     put_verdict(s, verdict);
 }
 
@@ -146,7 +170,9 @@ void samples_replies(Page *page, int most) {
     str_printf(
         s,
         "<h3>Before and after training</h3>\n<p class=\"note\">The first %d held-out prompts of seed %lld, not chosen: what each policy "
-        "replies to the same prompt, and what the oracle says of it.</p>\n",
+        "replies to the same prompt, and what the oracle says of it: the level of each sentence from +2 to \xE2\x88\x92"
+        "2, \xC3\x97 for an "
+        "ill-formed one.</p>\n",
         shown, (long long)r->matrix[0]->seed);
     for (int k = 0; k < shown; k++) {
         // The first ones are open; the others wait below their prompt.
@@ -161,7 +187,7 @@ void samples_replies(Page *page, int most) {
             str_printf(s, "<dt class=\"%s\">", report_class(&r->method[i]));
             html_text(s, r->method[i].name);
             str_append(s, TEXT("</dt><dd>"));
-            put_words(s, reply->reply);
+            put_words(s, reply->reply, &reply->oracle);
             if (!reply->ended) str_append(s, TEXT("<p class=\"verdict\">cut at the length limit</p>\n"));
             put_verdict(s, &reply->oracle);
             str_append(s, TEXT("</dd>\n"));

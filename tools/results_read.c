@@ -20,6 +20,20 @@ typedef struct {
     } * line;
 } Oracle;
 
+// The levels of a text's sentences; an ill-formed one has null.
+static Status read_levels(Verdict *out, const Json *levels, const char *where, Error *error) {
+    if (levels == NULL) return OK;
+    if (levels->type != JSON_ARRAY || levels->count > VERDICT_LEVELS)
+        return error_set(error, ERR_FORMAT, "%s: expected \"levels\" to be a list of at most %d", where, VERDICT_LEVELS);
+    for (const Json *item = levels->child; item; item = item->next) {
+        bool formed = item->type != JSON_NULL;
+        if (formed && !(item->is_integer && item->integer >= -2 && item->integer <= 2))
+            return error_set(error, ERR_DATA, "%s: expected a level from -2 to 2, or null, in \"levels\"", where);
+        out->level[out->levels++] = (signed char)(formed ? item->integer : VERDICT_ILL_FORMED);
+    }
+    return OK;
+}
+
 static Status read_verdict(Verdict *out, const Json *row, const char *key, const char *where, Error *error) {
     const Json *member = json_get(row, key);
     int64_t words, sentences, well_formed;
@@ -34,6 +48,7 @@ static Status read_verdict(Verdict *out, const Json *row, const char *key, const
     if (!(out->score >= 0 && out->score <= 1))
         return error_set(error, ERR_DATA, "%s: expected a score from 0 to 1, found %g", where, out->score);
     out->words = (int)words, out->sentences = (int)sentences, out->well_formed = (int)well_formed;
+    TRY(read_levels(out, json_get(member, "levels"), where, error));
     out->known = true;
     return OK;
 }

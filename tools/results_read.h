@@ -7,7 +7,7 @@
 #include "tensor/base/json.h"
 #include "tensor/base/status.h"
 
-enum { MATRIX_METHODS = 64 };
+enum { MATRIX_METHODS = 64, VERDICT_LEVELS = 32, VERDICT_ILL_FORMED = -3 };
 
 // What the oracle says of one text (oracle.jsonl).
 typedef struct {
@@ -15,6 +15,8 @@ typedef struct {
     double score;  // 0..1
     double tone;
     int words, sentences, well_formed;  // well_formed counts sentences
+    int levels;                         // how many of the first sentences' levels are known
+    signed char level[VERDICT_LEVELS];  // -2..2, or VERDICT_ILL_FORMED
 } Verdict;
 
 // One row of METHOD/eval/replies.jsonl.

@@ -183,6 +183,7 @@ WorldScore world_score(const World *world, const WorldTopic *topic, Text reply) 
         tones += take_tone(&sentence, world);
         const WorldCore *core = good ? match_core(topic, sentence, rest.size == 0, used) : NULL;
         score.level += core ? core->level : -2;
+        if (score.sentences < WORLD_SAID_MAX) score.said[score.sentences] = (signed char)(core ? core->level : WORLD_ILL_FORMED);
         if (core == NULL) continue;
         used[core - topic->task->core] = true;
         score.well_formed++;

@@ -14,6 +14,8 @@ typedef struct {
     int word[WORLD_TOPIC_MAX];
 } WorldTopic;
 
+enum { WORLD_SAID_MAX = 32, WORLD_ILL_FORMED = -3 };
+
 // The oracle's verdict. A sentence that the grammar could not have written counts as level -2 and is not well-formed.
 typedef struct {
     double score;  // (mean level + 2) / 4: 0 .. 1; the mean is over at least knobs.min_sentences
@@ -21,7 +23,8 @@ typedef struct {
     int words;     // words and punctuation marks
     int sentences;
     int well_formed;
-    int level;  // sum of levels
+    int level;                         // sum of levels
+    signed char said[WORLD_SAID_MAX];  // each of the first sentences' level; WORLD_ILL_FORMED
 } WorldScore;
 
 // Topic `number` in [0, task->topics); held-out topics are those at order[0 .. held_out).

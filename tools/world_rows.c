@@ -14,7 +14,15 @@ static void write_score(Str *line, const char *name, const WorldScore *score) {
     json_write_number(line, score->score);
     str_append(line, TEXT(",\"tone\":"));
     json_write_number(line, score->tone);
-    str_printf(line, ",\"words\":%d,\"sentences\":%d,\"well_formed\":%d}", score->words, score->sentences, score->well_formed);
+    str_printf(line, ",\"words\":%d,\"sentences\":%d,\"well_formed\":%d,\"levels\":[", score->words, score->sentences, score->well_formed);
+    for (int i = 0; i < score->sentences && i < WORLD_SAID_MAX; i++) {
+        if (i) str_append_char(line, ',');
+        if (score->said[i] == WORLD_ILL_FORMED)
+            str_append(line, TEXT("null"));
+        else
+            str_printf(line, "%d", score->said[i]);
+    }
+    str_append(line, TEXT("]}"));
 }
 
 static void add_score(WorldSums *sums, const WorldScore *score) {
