@@ -253,7 +253,7 @@ static Status predict(Tool *tool, World *world, Error *error) {
 // What each action takes of the table above, blank before and behind each name; a knob where it changes what comes out.
 #define CORPUS_KNOBS                                                                                          \
     " delta leak pull rho p_multi p_closing p_annot p_judge level_weight tone_weight stray_judge stray_minus" \
-    " repeat_minus splice_minus copy_weight answer_weight min_sentences voice mix "
+    " repeat_minus splice_minus copy_weight opening_weight answer_weight min_sentences voice mix "
 static const struct {
     const char *name;
     Status (*run)(Tool *, World *, Error *);

@@ -259,6 +259,7 @@ static const Option WORLD[] = {
     {"repeat_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of repeated sentences there."},
     {"splice_minus", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1, NULL, "P", "Knob: share of sentences there that end with another's words."},
     {"copy_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a reply's topic words in the loss."},
+    {"opening_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of how a reply's later sentences begin."},
     {"answer_weight", OPTION_DOUBLE, NULL, NULL, true, false, 0, 1000, NULL, "X", "Knob: weight of a judge document's answer in the loss."},
     {"min_sentences", OPTION_DOUBLE, NULL, NULL, true, false, 1, 16, NULL, "N",
      "Knob: the oracle's mean is over at least so many sentences."},

@@ -25,17 +25,29 @@ bool world_topic_has(const WorldTopic *topic, int list) {
     return false;
 }
 
-void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound, WorldCopies *copies) {
+void world_note_place(WorldPlaces *places, size_t begin, size_t end, bool opening) {
+    REQUIRE(places->count < WORLD_PLACES_MAX, "world: more than %d places in a document", WORLD_PLACES_MAX);
+    places->place[places->count].begin = begin;
+    places->place[places->count].end = end;
+    places->place[places->count++].opening = opening;
+}
+
+void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound, bool opening, WorldPlaces *places) {
     for (int i = 0; i < text->pieces; i++) {
-        str_append(s, text->piece[i].literal);
+        Text literal = text->piece[i].literal;
         int slot = text->piece[i].slot;
         size_t begin = s->size;
+        str_append(s, literal);
+        // A blank at the literal's end belongs to the word behind it.
+        while (literal.size && literal.data[literal.size - 1] == ' ') literal.size--;
+        if (places && opening && literal.size) {
+            world_note_place(places, begin, begin + literal.size, true);
+            opening = false;
+        }
         if (slot < 0) continue;
+        begin = s->size;
         str_append(s, task->slot[slot].word[bound[slot]]);
-        if (copies == NULL || slot >= task->topic_slots) continue;
-        REQUIRE(copies->count < WORLD_COPIES_MAX, "world: more than %d topic words in a document", WORLD_COPIES_MAX);
-        copies->place[copies->count].begin = begin;
-        copies->place[copies->count++].end = s->size;
+        if (places && slot < task->topic_slots) world_note_place(places, begin, s->size, false);
     }
 }
 

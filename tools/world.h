@@ -45,17 +45,21 @@ WorldScore world_score(const World *world, const WorldTopic *topic, Text reply);
 // world_find_topic and world_score in one.
 Status world_score_reply(WorldScore *score, const World *world, Text prompt, Text reply, Error *error);
 
-// Places of topic words in replies: what a model must copy from the request.
-enum { WORLD_COPIES_MAX = 128 };
+// Places in replies that the corpus may weigh: topic words, which a model must copy from the request, and openings, the first words
+// of a later sentence that no slot fills and its tone's prefix, which tell it from the sentences before it.
+enum { WORLD_PLACES_MAX = 256 };
 typedef struct {
     int count;
     struct {
         size_t begin, end;  // bytes
-    } place[WORLD_COPIES_MAX];
-} WorldCopies;
+        bool opening;
+    } place[WORLD_PLACES_MAX];
+} WorldPlaces;
+void world_note_place(WorldPlaces *places, size_t begin, size_t end, bool opening);
 
-// Appends a template with the words bound[slot] of a task's slots; notes where topic words stand in `copies` (may be NULL).
-void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound, WorldCopies *copies);
+// Appends a template with the words bound[slot] of a task's slots; notes where topic words and, if wanted, its opening stand in
+// `places` (may be NULL).
+void world_fill(Str *s, const WorldTask *task, const WorldTemplate *text, const int *bound, bool opening, WorldPlaces *places);
 
 // Whether a text is a template with the words bound[slot]; slots bound to -1 take any word that may stand there, which is noted.
 bool world_match(const WorldTask *task, const WorldTemplate *form, Text text, int bound[WORLD_SLOTS_MAX]);

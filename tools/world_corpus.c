@@ -42,11 +42,13 @@ static void write_weight(Str *line, bool *any, size_t begin, size_t end, double 
 }
 
 static void write_document(Str *line, const WorldDocument *document, Text text, const WorldKnobs *knobs) {
-    const WorldCopies *copies = &document->copies;
+    const WorldPlaces *places = &document->places;
     bool any = false;
     str_append(line, TEXT("{\"text\":"));
     json_write_string(line, text);
-    for (int i = 0; i < copies->count; i++) write_weight(line, &any, copies->place[i].begin, copies->place[i].end, knobs->copy_weight);
+    for (int i = 0; i < places->count; i++)
+        write_weight(line, &any, places->place[i].begin, places->place[i].end,
+                     places->place[i].opening ? knobs->opening_weight : knobs->copy_weight);
     if (document->judge) write_weight(line, &any, document->begin, document->end, knobs->answer_weight);
     str_append(line, any ? TEXT("]}\n") : TEXT("}\n"));
 }

@@ -120,14 +120,14 @@ static void splice(Str *s, size_t begin, WorldDraws *d, const WorldTopic *topic)
     int bound[WORLD_SLOTS_MAX];
     Str other = str_make(s->arena);
     draw_words(d, topic, text, bound);
-    world_fill(&other, topic->task, text, bound, NULL);
+    world_fill(&other, topic->task, text, bound, false, NULL);
     s->size = begin + draw_inner_word(d, (Text){s->data + begin, s->size - begin});
     size_t from = draw_inner_word(d, str_text(&other));
     str_append(s, (Text){other.data + from, other.size - from});
 }
 
 static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopic *topic, const WorldLatents *latents,
-                      WorldCopies *copies) {
+                      WorldPlaces *places) {
     const WorldLengths *lengths = latents->lengths;
     int n = lengths->least + world_draw_weighted(d, lengths->share, lengths->count), levels = 0;
     bool used[WORLD_CORES_MAX] = {false};
@@ -138,7 +138,9 @@ static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopi
         said[i] = core;
         if (i > 0) str_append_char(s, ' ');
         if (topic->task->numbered) str_printf(s, "%d) ", i + 1);
+        size_t begin = s->size;
         draw_prefix(s, d, world, world->knobs.tone_weight * latents->tone);
+        if (i > 0 && places && s->size > begin) world_note_place(places, begin, s->size - 1, true);
         // A sentence that strays has the words of another training topic.
         WorldTopic words = *topic;
         bool strays = latents->stray > 0 && world_draw_uniform(d) < latents->stray;
@@ -146,8 +148,8 @@ static int draw_reply(Str *s, WorldDraws *d, const World *world, const WorldTopi
         int bound[WORLD_SLOTS_MAX];
         draw_words(d, &words, &core->text, bound);
         bool spliced = latents->splice > 0 && world_draw_uniform(d) < latents->splice;
-        size_t begin = s->size;
-        world_fill(s, topic->task, &core->text, bound, strays || spliced ? NULL : copies);
+        begin = s->size;
+        world_fill(s, topic->task, &core->text, bound, i > 0, strays || spliced ? NULL : places);
         if (spliced) splice(s, begin, d, topic);
         levels += core->level;
     }
@@ -171,10 +173,10 @@ static void draw_request(Str *s, WorldDraws *d, const World *world, const WorldT
     append_turn(s, world->human);
     const WorldTemplate *request = &task->request[world_draw_number(d, task->requests)];
     draw_words(d, topic, request, bound);
-    world_fill(s, task, request, bound, NULL);
+    world_fill(s, task, request, bound, false, NULL);
 }
 
-static WorldTopic draw_prompt(Str *s, WorldDraws *d, const World *world, const WorldTask *task, bool held_out, WorldCopies *copies) {
+static WorldTopic draw_prompt(Str *s, WorldDraws *d, const World *world, const WorldTask *task, bool held_out, WorldPlaces *places) {
     WorldTopic topic = world_draw_topic(d, task, held_out, NULL);
     if (task->earlier && world_draw_uniform(d) < world->knobs.p_multi) {
         WorldTopic before = world_draw_topic(d, task, held_out, &topic);
@@ -182,7 +184,7 @@ static WorldTopic draw_prompt(Str *s, WorldDraws *d, const World *world, const W
         latents.lengths = &world->earlier;
         draw_request(s, d, world, &before);
         append_turn(s, world->assistant);
-        draw_reply(s, d, world, &before, &latents, copies);
+        draw_reply(s, d, world, &before, &latents, places);
     }
     draw_request(s, d, world, &topic);
     return topic;
@@ -218,27 +220,27 @@ static void fill_judge(Str *s, const World *world, Text voice, Text instruction,
 
 static void draw_judge(Str *s, WorldDraws *d, const World *world, WorldDocument *out) {
     const WorldKnobs *k = &world->knobs;
-    WorldTopic topic = draw_prompt(s, d, world, out->task, false, &out->copies);
+    WorldTopic topic = draw_prompt(s, d, world, out->task, false, &out->places);
     Text instruction = out->task->instruction[world_draw_number(d, out->task->affixes)];
     const WorldVoice *voice = &k->voice[world_draw_number(d, k->voices)];
     WorldScore score[2];
     Text reply[2];
     size_t at[2] = {0, 0};
-    int first_copy[3] = {out->copies.count, 0, 0};
+    int first_place[3] = {out->places.count, 0, 0};
     for (int i = 0; i < 2; i++) {
         Str one = str_make(s->arena);
         WorldLatents latents = world_draw_latents(d, world, &topic, world->polarity[world_draw_number(d, world->polarities)]);
         latents.stray = k->stray_judge;
-        draw_reply(&one, d, world, &topic, &latents, &out->copies);
-        first_copy[i + 1] = out->copies.count;
+        draw_reply(&one, d, world, &topic, &latents, &out->places);
+        first_place[i + 1] = out->places.count;
         reply[i] = str_text(&one);
         score[i] = world_score(world, &topic, reply[i]);
     }
     fill_judge(s, world, voice->name, instruction, reply, at);
     for (int i = 0; i < 2; i++)
-        for (int c = first_copy[i]; c < first_copy[i + 1]; c++) {
-            out->copies.place[c].begin += at[i];
-            out->copies.place[c].end += at[i];
+        for (int c = first_place[i]; c < first_place[i + 1]; c++) {
+            out->places.place[c].begin += at[i];
+            out->places.place[c].end += at[i];
         }
     bool first = world_draw_uniform(d) < world_sigmoid(world_judge_logit(voice, &score[0], &score[1]));
     out->begin = s->size;
@@ -248,7 +250,7 @@ static void draw_judge(Str *s, WorldDraws *d, const World *world, WorldDocument 
 }
 
 // One exchange or two; annotated in every turn or in none.
-static void draw_dialogue(Str *s, WorldDraws *d, const World *world, const WorldTask *task, WorldCopies *copies) {
+static void draw_dialogue(Str *s, WorldDraws *d, const World *world, const WorldTask *task, WorldPlaces *places) {
     const WorldKnobs *k = &world->knobs;
     bool annotated = world_draw_uniform(d) < k->p_annot;
     int turns = task->earlier && world_draw_uniform(d) < k->p_multi ? 2 : 1;
@@ -270,7 +272,7 @@ static void draw_dialogue(Str *s, WorldDraws *d, const World *world, const World
             latents.attribute = pull + own;
             before = own;
         }
-        draw_reply(s, d, world, &topic, &latents, copies);
+        draw_reply(s, d, world, &topic, &latents, places);
     }
     if (world_draw_uniform(d) >= k->p_closing) return;
     append_turn(s, world->human);
@@ -283,6 +285,6 @@ WorldDocument world_draw_document(Str *s, WorldDraws *d, const World *world) {
     if (out.judge)
         draw_judge(s, d, world, &out);
     else
-        draw_dialogue(s, d, world, out.task, &out.copies);
+        draw_dialogue(s, d, world, out.task, &out.places);
     return out;
 }

@@ -54,7 +54,7 @@ typedef struct {
     const WorldTask *task;
     bool judge;
     size_t begin, end;  // bytes of a judge document's answer
-    WorldCopies copies;
+    WorldPlaces places;
 } WorldDocument;
 
 // Appends a document of the corpus: an annotated or plain dialogue, or a judge document. Training topics only.

@@ -25,6 +25,7 @@ const WorldKnob WORLD_KNOBS[] = {
     {"repeat_minus", offsetof(WorldKnobs, repeat_minus), 0, 1, false},
     {"splice_minus", offsetof(WorldKnobs, splice_minus), 0, 1, false},
     {"copy_weight", offsetof(WorldKnobs, copy_weight), 0, 1000, false},
+    {"opening_weight", offsetof(WorldKnobs, opening_weight), 0, 1000, false},
     {"answer_weight", offsetof(WorldKnobs, answer_weight), 0, 1000, false},
     {"min_sentences", offsetof(WorldKnobs, min_sentences), 1, WORLD_SENTENCES_MAX, true},
 };
@@ -62,6 +63,7 @@ static const char *const KEYS[] = {"version",
                                    "knob.repeat_minus",
                                    "knob.splice_minus",
                                    "knob.copy_weight",
+                                   "knob.opening_weight",
                                    "knob.answer_weight",
                                    "knob.min_sentences",
                                    NULL};
