@@ -84,6 +84,8 @@ static void shape_and_estimate(Ppo *ppo, Rollout *rollouts, int n) {
         float score = r->end == END_LIMIT ? r->score - c->missing_end : r->score;
         ppo_kl(r->kl, r->logp, r->ref_logp, count[i], c->kl);
         ppo_shape_reward(r->reward, r->kl, ppo->kl_coef, score, count[i]);
+        if (c->repeat_coef > 0)
+            ppo_penalise_repeats(r->reward, r->sequence.ids + r->sequence.from, count[i], c->repeat_length, c->repeat_coef);
     }
     if (c->whiten_reward != WHITEN_NONE) {
         batch_statistics(reward, count, n, &mean, &variance, &ppo->step);

@@ -29,6 +29,8 @@ typedef struct {
     WhitenReward whiten_reward;   // scale: divided by the deviation; keep_mean: AlpacaFarm's form (paper.md, quirk 8)
     bool whiten_advantage;
     float missing_end;      // subtracted from the score of a reply without an end
+    float repeat_coef;      // taken from the reward of each action that completes repeat_length ids the reply already had
+    int repeat_length;
     AdapterConfig adapter;  // of policy and value model
     bool train_all;
     int max_prompt;  // longer prompts lose turns from the left

@@ -41,6 +41,15 @@ void ppo_shape_reward(float *reward, const float *kl, float coef, float score, i
     reward[T - 1] = reward[T - 1] + score;
 }
 
+void ppo_penalise_repeats(float *reward, const int32_t *action, int T, int n, float coef) {
+    for (int t = n; t < T; t++)
+        for (int before = t - 1; before >= n - 1; before--)
+            if (memcmp(action + before - (n - 1), action + t - (n - 1), (size_t)n * sizeof *action) == 0) {
+                reward[t] = reward[t] - coef;
+                break;
+            }
+}
+
 void ppo_estimate_advantage(float *advantage, float *returns, const float *reward, const float *value, int T, float gamma, float lambda) {
     float next_advantage = 0, next_value = 0;
     for (int t = T - 1; t >= 0; t--) {

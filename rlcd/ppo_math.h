@@ -22,6 +22,9 @@ void ppo_kl(float *kl, const float *logp, const float *ref_logp, int T, KlKind k
 // reward[t] = -(coef * kl[t]), plus the score on the last action.
 void ppo_shape_reward(float *reward, const float *kl, float coef, float score, int T);
 
+// Takes coef from the reward of every action that completes n ids which these actions already had in the same order.
+void ppo_penalise_repeats(float *reward, const int32_t *action, int T, int n, float coef);
+
 // Generalised advantage estimation (Schulman et al., 2016, arXiv 1506.02438), from the end:
 //   delta_t = reward_t + gamma * value_{t+1} - value_t  (value behind the end = 0)
 //   advantage_t = delta_t + (gamma * lambda) * advantage_{t+1};  return_t = advantage_t + value_t

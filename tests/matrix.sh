@@ -43,8 +43,8 @@ function reply(z, y, most,   i, l, t, weight, sum, u, line) {
     words = split(text, dummy, " ")
 }
 function verdict(key) {
-    return sprintf("\"%s\":{\"score\":%.4g,\"tone\":%.4g,\"words\":%d,\"sentences\":%d,\"well_formed\":%d,\"levels\":[%s]}", key, score, tone,
-        words, sentences, well, levels)
+    return sprintf("\"%s\":{\"score\":%.4g,\"tone\":%.4g,\"words\":%d,\"sentences\":%d,\"well_formed\":%d,\"levels\":[%s]}", key,
+        score, tone, words, sentences, well, levels)
 }
 function ask(i) {
     state = 7919 * (i + 1) + 13

@@ -22,7 +22,8 @@ static void write(Arena *arena, const char *dir, const char *below, const char *
 #define REPLY(index, reply, end, more) \
     "{\"index\":" index ",\"prompt\":\"p" index "\",\"policy\":\"x\",\"reply\":\"" reply "\",\"end\":\"" end "\"" more "}\n"
 #define VERDICT(line, score, sentences, well) \
-    "{\"line\":" line ",\"reply\":{\"score\":" score ",\"tone\":0.5,\"words\":2,\"sentences\":" sentences ",\"well_formed\":" well ",\"levels\":[1,null]}}\n"
+    "{\"line\":" line ",\"reply\":{\"score\":" score ",\"tone\":0.5,\"words\":2,\"sentences\":" sentences ",\"well_formed\":" well \
+    ",\"levels\":[1,null]}}\n"
 
 const char *matrix_small(Arena *arena, const char *folder, const char *name, int seed) {
     const char *dir = path_join(arena, folder, name);

@@ -64,6 +64,20 @@ START_TEST(ppo_math_reward) {
 }
 END_TEST
 
+// Of 1 2 3 1 2 3 2 3 the pairs 12, 23 and 23 were there before: places 4, 5 and 7.
+START_TEST(ppo_math_repeats) {
+    const int32_t action[] = {1, 2, 3, 1, 2, 3, 2, 3};
+    const float expected[] = {0, 0, 0, 0, -0.5f, -0.5f, 0, -0.5f}, none[8] = {0};
+    float reward[8] = {0}, longer[8] = {0};
+    ppo_penalise_repeats(reward, action, 8, 2, 0.5f);
+    check_bits("repeats", reward, expected, 8);
+    ppo_penalise_repeats(longer, action, 8, 4, 0.5f);
+    check_bits("no four twice", longer, none, 8);
+    ppo_penalise_repeats(longer, action, 2, 4, 0.5f);
+    check_bits("shorter than an n-gram", longer, none, 8);
+}
+END_TEST
+
 START_TEST(ppo_math_advantage) {
     // gamma 1/2, lambda 1/2, from the end: delta = 4 - 1 = 3; 2 + 1/2 - 2 = 1/2; 1 + 1 - 4 = -2.
     const float reward[] = {1, 2, 4}, value[] = {4, 2, 1}, advantage[] = {-1.6875f, 1.25f, 3}, returns[] = {2.3125f, 3.25f, 4};
@@ -214,6 +228,7 @@ Suite *suite_ppo_math(void) {
     tcase_add_test(tc, ppo_math_names);
     tcase_add_test(tc, ppo_math_kl);
     tcase_add_test(tc, ppo_math_reward);
+    tcase_add_test(tc, ppo_math_repeats);
     tcase_add_test(tc, ppo_math_advantage);
     tcase_add_test(tc, ppo_math_whiten);
     tcase_add_test(tc, ppo_math_policy_by_hand);

@@ -50,7 +50,8 @@ START_TEST(test_score) {
     ck_assert_str_eq(read("oracle.jsonl").data,
                      "{\"line\":1,\"reply\":{\"score\":1,\"tone\":0,\"words\":8,\"sentences\":1,\"well_formed\":1,\"levels\":[2]}}\n"
                      "{\"line\":2,\"reply\":{\"score\":0,\"tone\":0,\"words\":8,\"sentences\":1,\"well_formed\":1,\"levels\":[2]}}\n"
-                     "{\"line\":4,\"reply\":{\"score\":0,\"tone\":0,\"words\":8,\"sentences\":2,\"well_formed\":1,\"levels\":[-2,null]}}\n");
+                     "{\"line\":4,\"reply\":{\"score\":0,\"tone\":0,\"words\":8,\"sentences\":2,\"well_formed\":1,"
+                     "\"levels\":[-2,null]}}\n");
     ck_assert(tally.rows == 3 && tally.member[WORLD_REPLY].replies == 3 && tally.pairs == 0);
     ck_assert_double_eq(tally.member[WORLD_REPLY].score, 1);
     ck_assert_double_eq(tally.member[WORLD_REPLY].well_formed, 2.5);

@@ -45,6 +45,8 @@ static Status read_config(const Args *args, const Task *task, PpoConfig *config,
     config->whiten_reward = WHITENS[args_choice(args, "ppo.whiten_reward")];
     config->whiten_advantage = args_flag(args, "ppo.whiten_advantage");
     config->missing_end = (float)args_double(args, "ppo.missing_end");
+    config->repeat_coef = (float)args_double(args, "ppo.repeat_coef");
+    config->repeat_length = (int)args_int(args, "ppo.repeat_length");
     config->cut_unfinished = args_flag(args, "ppo.cut_unfinished");
     config->max_prompt = (int)args_int(args, "ppo.max_prompt");
     config->samples = (int)args_int(args, "ppo.samples");

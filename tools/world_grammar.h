@@ -83,7 +83,8 @@ typedef struct {
 typedef struct {
     double delta, leak, pull, rho;
     double p_multi, p_closing, p_annot, p_judge;
-    double level_weight, tone_weight, stray_judge, stray_minus, repeat_minus, splice_minus, copy_weight, opening_weight, answer_weight, min_sentences;
+    double level_weight, tone_weight, stray_judge, stray_minus, repeat_minus, splice_minus;
+    double copy_weight, opening_weight, answer_weight, min_sentences;
     double mix[WORLD_TASKS_MAX];
     int voices;
     WorldVoice voice[WORLD_VOICES_MAX];

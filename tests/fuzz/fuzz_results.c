@@ -16,7 +16,8 @@ static const char *const FILES[][2] = {
      "{\"index\":0,\"prompt\":\"p\",\"reply\":\"a b\",\"kl\":0}\n{\"index\":1,\"prompt\":\"q\",\"reply\":\"a\",\"kl\":0}\n"},
     {"b/oracle.jsonl",
      "{\"line\":1,\"reply\":{\"score\":0.5},\"chosen\":{\"score\":1},\"rejected\":{\"score\":0}}\n"
-     "{\"line\":2,\"reply\":{\"score\":0.5,\"sentences\":2,\"well_formed\":1,\"levels\":[2,null]},\"chosen\":{\"score\":0},\"rejected\":{\"score\":1}}\n"},
+     "{\"line\":2,\"reply\":{\"score\":0.5,\"sentences\":2,\"well_formed\":1,\"levels\":[2,null]},"
+     "\"chosen\":{\"score\":0},\"rejected\":{\"score\":1}}\n"},
     {"b/pairs.jsonl", "{\"chosen\":\"a\",\"rejected\":\"b\",\"label\":0.9}\n{\"chosen\":\"a\",\"rejected\":\"b\"}\n"},
     {"b/run.json", "{\"preference\":{\"right\":1,\"of\":2},\"pairs\":{\"right\":1,\"of\":2}}"},
     {"r/replies.jsonl", "{\"index\":0,\"prompt\":\"p\",\"reply\":\"a b\",\"score\":1}\n{\"index\":1,\"prompt\":\"q\",\"reply\":\"a\"}\n"},
