@@ -166,44 +166,45 @@ static size_t common_prefix(Text a, Text b) {
 }
 
 // HH rows: two dialogues. The prompt goes up to the last Assistant marker; where these prompts differ, up to the last one
-// that both dialogues share. False when there is none.
-static Status split_dialogues(const Row *row, Arena *scratch, PairReader *reader, Pair *pair, bool *usable, Error *error) {
+// that both dialogues share. *size is 0 when there is none.
+static Status shared_prompt(size_t *size, bool *differing, const Pair *pair, const Task *task, Arena *scratch, const char *row,
+                            Error *error) {
     Dialogue chosen, rejected, a, b;
     char where[PAIRS_WHERE + 16];
-    snprintf(where, sizeof where, "%s, \"chosen\"", row->where);
-    TRY(dialogue_parse(&chosen, scratch, reader->task, pair->chosen, where, error));
+    *size = 0;
+    snprintf(where, sizeof where, "%s, \"chosen\"", row);
+    TRY(dialogue_parse(&chosen, scratch, task, pair->chosen, where, error));
     bool has_a = dialogue_prompt(&a, NULL, &chosen, where, NULL) == OK;
-    snprintf(where, sizeof where, "%s, \"rejected\"", row->where);
-    TRY(dialogue_parse(&rejected, scratch, reader->task, pair->rejected, where, error));
+    snprintf(where, sizeof where, "%s, \"rejected\"", row);
+    TRY(dialogue_parse(&rejected, scratch, task, pair->rejected, where, error));
     bool has_b = dialogue_prompt(&b, NULL, &rejected, where, NULL) == OK;
-    *usable = false;
     if (!has_a || !has_b) return OK;
-    size_t end = a.text.size;
-    bool differing = !text_equal(a.text, b.text);
-    if (differing) {
-        Text shared = {pair->chosen.data, common_prefix(pair->chosen, pair->rejected)};
-        ptrdiff_t last = text_find_last(shared, reader->task->assistant);
-        if (last < 0) return OK;
-        end = (size_t)last + reader->task->assistant.size;
-    }
-    *usable = true;
-    reader->counts.differing += differing;
-    pair->prompt = (Text){pair->chosen.data, end};
-    pair->chosen = rest_of(pair->chosen, end);
-    pair->rejected = rest_of(pair->rejected, end);
+    *size = a.text.size;
+    if (text_equal(a.text, b.text)) return OK;
+    ptrdiff_t last = text_find_last((Text){pair->chosen.data, common_prefix(pair->chosen, pair->rejected)}, task->assistant);
+    *size = last < 0 ? 0 : (size_t)last + task->assistant.size;
+    *differing = last >= 0;
     return OK;
 }
 
 // TRL's implicit form outside HH: the common prefix, one step back when it ends with a blank, never inside a character.
-static bool split_common(Pair *pair) {
+static size_t common_prompt(const Pair *pair) {
     size_t n = common_prefix(pair->chosen, pair->rejected);
     while (n > 0 && n < pair->chosen.size && ((unsigned char)pair->chosen.data[n] & 0xc0) == 0x80) n--;
-    if (n > 0 && pair->chosen.data[n - 1] == ' ') n--;
-    if (n == 0) return false;
-    pair->prompt = (Text){pair->chosen.data, n};
-    pair->chosen = rest_of(pair->chosen, n);
-    pair->rejected = rest_of(pair->rejected, n);
-    return true;
+    return n > 0 && pair->chosen.data[n - 1] == ' ' ? n - 1 : n;
+}
+
+Status pair_split(Pair *pair, bool *differing, const Task *task, Arena *scratch, const char *where, Error *error) {
+    size_t size;
+    *differing = false;
+    if (text_begins(pair->chosen, task->human) || text_begins(pair->rejected, task->human))
+        TRY(shared_prompt(&size, differing, pair, task, scratch, where, error));
+    else
+        size = common_prompt(pair);
+    pair->prompt = (Text){pair->chosen.data, size};
+    pair->chosen = rest_of(pair->chosen, size);
+    pair->rejected = rest_of(pair->rejected, size);
+    return OK;
 }
 
 // Explicit prompts may end in a blank behind their marker (TRL keeps it there): it belongs to the replies.
@@ -233,15 +234,14 @@ static Status take_texts(PairReader *reader, const Row *row, Pair *pair, bool *u
     if (pair->chosen.data == NULL || pair->rejected.data == NULL)
         return error_set(error, ERR_DATA, "%s: a pair needs \"chosen\" and \"rejected\"; \"%s\" is missing", row->where,
                          pair->chosen.data == NULL ? "chosen" : "rejected");
-    *usable = true;
-    if (prompt.data != NULL) {
-        pair->prompt = prompt;
+    bool differing = false;
+    pair->prompt = prompt;
+    if (prompt.data != NULL)
         move_blank(reader, &reader->scratch, pair);
-    } else if (text_begins(pair->chosen, reader->task->human) || text_begins(pair->rejected, reader->task->human)) {
-        TRY(split_dialogues(row, &reader->scratch, reader, pair, usable, error));
-    } else {
-        *usable = split_common(pair);
-    }
+    else
+        TRY(pair_split(pair, &differing, reader->task, &reader->scratch, row->where, error));
+    reader->counts.differing += differing;
+    *usable = prompt.data != NULL || pair->prompt.size > 0;
     // Reasons in this order: each row is counted once.
     if (!*usable) reader->counts.no_prompt++;
     else if (is_blank_text(pair->chosen) || is_blank_text(pair->rejected)) reader->counts.empty++;

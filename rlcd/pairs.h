@@ -49,6 +49,10 @@ typedef struct {
     PairCounts counts;
 } PairReader;
 
+// Finds the prompt of a pair that names none, by its two texts: HH dialogues share it up to their last Assistant marker (*differing: up to
+// the last one in common), other texts their beginning. Size 0: there is none. ERR_DATA for a broken dialogue.
+Status pair_split(Pair *pair, bool *differing, const Task *task, Arena *scratch, const char *where, Error *error);
+
 // Opens a file of pairs. Must be closed, also after a failure of pairs_next.
 Status pairs_open(PairReader *reader, Arena *arena, const char *path, const Task *task, Error *error);
 

@@ -3,6 +3,7 @@
 
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
+#include "tests/folder.h"
 #include "tests/support.h"
 #include "tools/args.h"
 
@@ -39,19 +40,6 @@ static const Verb VERB = {.name = "ppo", .usage = "rlcd ppo --out DIR", .summary
 static const Verb FILES = {.name = "data", .usage = "rlcd data FILE...", .summary = "Data.", .tables = ONE, .least = 1, .most = -1};
 static const Verb RUN = {
     .name = "run", .usage = "rlcd run RECIPE", .summary = "Runs.", .tables = ALL, .least = 1, .most = 1, .recipe = true};
-
-static Arena arena;
-static Error error;
-static const char *folder;
-
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 // Parses a NULL-terminated list of arguments.
 static Status parse(Args *args, const Verb *verb, const char *const *argv) {

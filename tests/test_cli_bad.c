@@ -8,20 +8,9 @@
 
 #include "tensor/base/file.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 
 #define GGUF "tests/golden/tiny_chat.gguf"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 // Runs what must be refused: exit code, sentence, and a folder that is as it was.
 static void refuse(int code, const char *part, const char *const *argv) {

@@ -10,24 +10,13 @@
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tools/results_read.h"
 
 #define RECIPE "tests/golden/tiny_matrix.yaml"
 #define GGUF "tests/golden/tiny_chat.gguf"
 
 Suite *suite_cli_matrix(void);
-
-static Arena arena;
-static Error error;
-static const char *folder;
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 static const char *const STAGES[] = {"contrast",
                                      "plain",

@@ -4,19 +4,8 @@
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tools/data_check.h"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 static bool holds(Text text, const char *part) { return strstr(text.data, part) != NULL; }
 

@@ -3,19 +3,8 @@
 
 #include "rlcd/pairs.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tools/data_rows.h"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 #define P "\\n\\nHuman: Hi.\\n\\nAssistant:"
 

@@ -5,23 +5,11 @@
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tools/judge_form.h"
 #include "tools/judge_import.h"
 
 Suite *suite_judge(void);
-
-static Arena arena;
-static Error error;
-static const char *folder;
-
-static void set_up(void) {
-    arena = arena_make("test_judge", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 static const char *file_of(const char *name, const char *text) { return cli_file(&arena, folder, name, text); }
 

@@ -2,20 +2,8 @@
 #include <string.h>
 
 #include "rlcd/pairs.h"
+#include "tests/folder.h"
 #include "tests/support.h"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 static const char *file_of(const char *text) {
     const char *path = path_join(&arena, folder, "f.jsonl");

@@ -434,7 +434,7 @@ END_TEST
 
 // Every kind of penalty and whitening, all weights, temperature: ratios stay exact, and each choice shows.
 START_TEST(ppo_variants) {
-    enum { VARIANTS = 9 };
+    enum { VARIANTS = 10 };
     Text seen[VARIANTS];
     for (int v = 0; v < VARIANTS; v++) {
         const char *dir = temporary_make(&arena);
@@ -447,6 +447,7 @@ START_TEST(ppo_variants) {
         if (v == 6) config.whiten_advantage = false;
         if (v == 7) config.train_all = true;
         if (v == 8) config.generate.sampler.temperature = 0.7f, config.missing_end = 2;
+        if (v == 9) config.repeat_coef = 2, config.repeat_length = 1;
         Role *policy;
         ck_ok(train(&policy, dir, &config, -1, 64), error);
         for (int i = 0; i < 2; i++) ck_assert_double_eq(metric(dir, i, "ratio_mismatch"), 0);

@@ -6,6 +6,7 @@
 
 #include "tensor/base/file.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tests/matrix_files.h"
 #include "tools/report.h"
 #include "tools/report_curve.h"
@@ -13,19 +14,6 @@
 #include "tools/report_figures.h"
 #include "tools/report_style.h"
 #include "tools/run_dir.h"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 // ---- is it a page
 

@@ -4,21 +4,9 @@
 
 #include "tensor/base/file.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tests/matrix_files.h"
 #include "tools/results.h"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 static void check(const Estimate *e, double mean, double low, double high) {
     ck_assert(e->seeds > 0 && e->ranged);

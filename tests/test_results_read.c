@@ -5,21 +5,9 @@
 
 #include "tensor/base/file.h"
 #include "tests/cli.h"
+#include "tests/folder.h"
 #include "tests/matrix_files.h"
 #include "tools/results_read.h"
-
-static Arena arena;
-static Error error;
-static const char *folder;
-
-static void set_up(void) {
-    arena = arena_make("test", 0);
-    folder = temporary_make(&arena);
-}
-static void tear_down(void) {
-    temporary_remove(folder);
-    arena_free(&arena);
-}
 
 START_TEST(a_small_matrix) {
     Matrix m;

@@ -7,8 +7,8 @@
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tools/options.h"
+#include "tools/roles.h"
 #include "tools/stage.h"
-#include "tools/task_files.h"
 
 static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &OPTIONS_OUT, &OPTIONS_TASK, &OPTIONS_LABEL, NULL};
 const Verb VERB_LABEL = {
@@ -191,7 +191,6 @@ static void describe(const Labelling *l, const Totals *t, Str *table, Str *card)
 }
 
 Status stage_label(Tool *tool, const char *dir, const char *pairs_path, Str *summary, Error *error) {
-    static const LabelForm FORMS[] = {LABELS_BARE, LABELS_SPACED, LABELS_BOTH};
     static const LabelOrders ORDERS[] = {ORDERS_BOTH, ORDERS_FIRST, ORDERS_RANDOM};
     const Args *args = tool->args;
     if (pairs_path == NULL) return error_set(error, ERR_USAGE, "label: expected --pairs DIR or FILE, found none");
@@ -200,27 +199,14 @@ Status stage_label(Tool *tool, const char *dir, const char *pairs_path, Str *sum
     Task task;
     PairList pairs;
     Labelling l = {.judge = {.orders = ORDERS[args_choice(args, "label.orders")],
-                             .form = FORMS[args_choice(args, "label.labels")],
-                             .hard = args_flag(args, "label.hard"),
-                             .voice = text_of(args_text(args, "label.voice")),
-                             .max_tokens = (int)args_int(args, "label.max_tokens"),
-                             .base = &tool->base,
-                             .task = &task}};
+                             .hard = args_flag(args, "label.hard")}};
     Totals totals;
     Metrics metrics = {0};
     bool finished;
     Status status;
-    const char *task_path;
     double start = clock_seconds();
     run_dir_open(&run, &tool->text, dir, "label", args);
-    TRY_DONE(task_files_open(&task, &task_path, tool, error));
-    if (task.judge.size == 0) {
-        status = error_set(error, ERR_DATA, "%s: expected the key 'judge' with a judge's template, found none", task_path);
-        goto done;
-    }
-    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
-    TRY_DONE(run_dir_input(&run, "task", task_path, error));
-    TRY_DONE(run_dir_input(&run, "pairs", pairs_path, error));
+    TRY_DONE(roles_open_judge(&l.judge, &task, tool, &run, "pairs", pairs_path, error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
     if (finished) {
         status = run_dir_show(&run, summary, error);

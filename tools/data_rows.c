@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "rlcd/pairs.h"
 #include "tensor/base/json.h"
 
 const char *const ROW_FAULT_NAMES[ROW_FAULTS] = {"", "no_prompt", "empty_chosen", "empty_rejected", "equal_replies"};
@@ -20,14 +21,7 @@ void data_rows_close(DataRows *r) {
     arena_free(&r->scratch);
 }
 
-static size_t common_prefix(Text a, Text b) {
-    size_t n = 0;
-    while (n < a.size && n < b.size && a.data[n] == b.data[n]) n++;
-    return n;
-}
-
 static bool is_blank(Text text) { return text_trim(text).size == 0; }
-static Text rest_of(Text text, size_t begin) { return (Text){text.data + begin, text.size - begin}; }
 
 // A text that may be absent (data NULL then); lists of messages have a sentence of their own.
 static Status take_text(const Json *object, const char *key, Text *out, const char *where, Error *error) {
@@ -37,44 +31,17 @@ static Status take_text(const Json *object, const char *key, Text *out, const ch
     return json_string_or(object, key, (Text){NULL, 0}, out, where, error);
 }
 
-// Bytes of the prompt that two HH dialogues share: up to their last Assistant marker, or the last one in the common beginning; 0: none.
-static Status shared_prompt(size_t *size, DataRows *r, Text chosen, Text rejected, const char *where, Error *error) {
-    Dialogue a, b, prompt_a, prompt_b;
-    TRY(dialogue_parse(&a, &r->scratch, r->task, chosen, where, error));
-    TRY(dialogue_parse(&b, &r->scratch, r->task, rejected, where, error));
-    *size = 0;
-    if (dialogue_prompt(&prompt_a, NULL, &a, where, NULL) != OK || dialogue_prompt(&prompt_b, NULL, &b, where, NULL) != OK) return OK;
-    *size = prompt_a.text.size;
-    if (text_equal(prompt_a.text, prompt_b.text)) return OK;
-    ptrdiff_t last = text_find_last((Text){chosen.data, common_prefix(chosen, rejected)}, r->task->assistant);
-    *size = last < 0 ? 0 : (size_t)last + r->task->assistant.size;
-    return OK;
-}
-
 // Finds prompt and replies of a pair as pairs_next does, and what is wrong with it.
 static Status take_pair(DataRows *r, DataRow *row, Text chosen, Text rejected, const char *where, Error *error) {
-    if (row->prompt.data == NULL) {
-        size_t size;
-        if (text_begins(chosen, r->task->human) || text_begins(rejected, r->task->human)) {
-            TRY(shared_prompt(&size, r, chosen, rejected, where, error));
-        } else {
-            // The common beginning, one step back when it ends with a blank, never inside a character.
-            size = common_prefix(chosen, rejected);
-            while (size > 0 && size < chosen.size && ((unsigned char)chosen.data[size] & 0xc0) == 0x80) size--;
-            if (size > 0 && chosen.data[size - 1] == ' ') size--;
-        }
-        row->prompt = (Text){chosen.data, size};
-        chosen = rest_of(chosen, size);
-        rejected = rest_of(rejected, size);
-        if (size == 0) {
-            row->fault = ROW_NO_PROMPT;
-            return OK;
-        }
-    }
-    row->fault = is_blank(chosen)               ? ROW_EMPTY_CHOSEN
-                 : is_blank(rejected)           ? ROW_EMPTY_REJECTED
-                 : text_equal(chosen, rejected) ? ROW_EQUAL
-                                                : ROW_SOUND;
+    Pair pair = {.prompt = row->prompt, .chosen = chosen, .rejected = rejected};
+    bool differing;
+    if (row->prompt.data == NULL) TRY(pair_split(&pair, &differing, r->task, &r->scratch, where, error));
+    row->fault = row->prompt.data == NULL && pair.prompt.size == 0 ? ROW_NO_PROMPT
+                 : is_blank(pair.chosen)                           ? ROW_EMPTY_CHOSEN
+                 : is_blank(pair.rejected)                         ? ROW_EMPTY_REJECTED
+                 : text_equal(pair.chosen, pair.rejected)          ? ROW_EQUAL
+                                                                   : ROW_SOUND;
+    row->prompt = pair.prompt;
     return OK;
 }
 

@@ -6,7 +6,7 @@
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
 #include "tools/judge_verdicts.h"
-#include "tools/task_files.h"
+#include "tools/roles.h"
 
 enum { BLOCK = 32 };  // questions that are asked together: never changes a bit
 
@@ -148,32 +148,17 @@ static Status describe(const Asking *a, const char *path, const JudgeCompare *co
 }
 
 Status judge_model_run(Tool *tool, const char *dir, const char *questions_path, const JudgeCompare *config, Str *summary, Error *error) {
-    static const LabelForm FORMS[] = {LABELS_BARE, LABELS_SPACED, LABELS_BOTH};
     const Args *args = tool->args;
     RunDir run;
     Task task;
     JudgeQuestions questions;
     Metrics metrics = {0};
-    const char *task_path, *path = path_join(&tool->text, dir, "verdicts.jsonl");
+    const char *path = path_join(&tool->text, dir, "verdicts.jsonl");
     bool finished;
     Status status;
-    Asking a = {.judge = {.orders = ORDERS_FIRST,
-                          .form = FORMS[args_choice(args, "label.labels")],
-                          .voice = text_of(args_text(args, "label.voice")),
-                          .max_tokens = (int)args_int(args, "label.max_tokens"),
-                          .base = &tool->base,
-                          .task = &task},
-                .questions = &questions,
-                .margin = args_double(args, "judge.margin")};
+    Asking a = {.judge = {.orders = ORDERS_FIRST}, .questions = &questions, .margin = args_double(args, "judge.margin")};
     run_dir_open(&run, &tool->text, dir, "judge", args);
-    TRY_DONE(task_files_open(&task, &task_path, tool, error));
-    if (task.judge.size == 0) {
-        status = error_set(error, ERR_DATA, "%s: expected the key 'judge' with a judge's template, found none", task_path);
-        goto done;
-    }
-    run_dir_input_hash(&run, "model", tool->model_path, tool->model_hash);
-    TRY_DONE(run_dir_input(&run, "task", task_path, error));
-    TRY_DONE(run_dir_input(&run, "questions", questions_path, error));
+    TRY_DONE(roles_open_judge(&a.judge, &task, tool, &run, "questions", questions_path, error));
     TRY_DONE(run_dir_begin(&run, &finished, error));
     if (finished) {
         status = run_dir_show(&run, summary, error);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/task_files.h"
+
 // "section.name", until the next call.
 static const char *key_of(const char *section, const char *name) {
     static char key[64];
@@ -60,4 +62,21 @@ Status roles_load(Role **role, Tool *tool, RunDir *run, const char *name, const 
                          model->string.data, tool->model_hash, tool->model_path);
     if (run) run_dir_input_hash(run, name, dir, hash->string.data);
     return save_load_role(role, &tool->base, dir, role_name, &tool->run, session, error);
+}
+
+Status roles_open_judge(LabelJudge *judge, Task *task, Tool *tool, RunDir *run, const char *input, const char *path, Error *error) {
+    static const LabelForm FORMS[] = {LABELS_BARE, LABELS_SPACED, LABELS_BOTH};
+    const Args *args = tool->args;
+    const char *task_path;
+    judge->form = FORMS[args_choice(args, "label.labels")];
+    judge->voice = text_of(args_text(args, "label.voice"));
+    judge->max_tokens = (int)args_int(args, "label.max_tokens");
+    judge->base = &tool->base;
+    judge->task = task;
+    TRY(task_files_open(task, &task_path, tool, error));
+    if (task->judge.size == 0)
+        return error_set(error, ERR_DATA, "%s: expected the key 'judge' with a judge's template, found none", task_path);
+    run_dir_input_hash(run, "model", tool->model_path, tool->model_hash);
+    TRY(run_dir_input(run, "task", task_path, error));
+    return run_dir_input(run, input, path, error);
 }

@@ -55,6 +55,8 @@ typedef struct {
         bool opening;
     } place[WORLD_PLACES_MAX];
 } WorldPlaces;
+
+// Notes bytes [begin, end) of the text that is written; REQUIREs room.
 void world_note_place(WorldPlaces *places, size_t begin, size_t end, bool opening);
 
 // Appends a template with the words bound[slot] of a task's slots; notes where topic words and, if wanted, its opening stand in
