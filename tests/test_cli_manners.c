@@ -244,7 +244,6 @@ START_TEST(test_bench) {
 }
 END_TEST
 
-// Beside the table on stdout every run leaves what design.md 7 says.
 // Preference accuracy in groups by length: they hold every pair once, ascending, and add up to the whole.
 static void check_by_length(const char *run) {
     const Json *card, *pairs;
@@ -264,8 +263,16 @@ static void check_by_length(const char *run) {
     }
     ck_assert(told >= 2 && told <= 4 && of == json_get(pairs, "of")->integer && right == json_get(pairs, "right")->integer);
     ck_assert_int_eq(cli_lines(r.out), 1 + (int)told);
+    // Rows that training saw can be left out.
+    r = cli_ok(&arena, "eval", "--model", TINY, "--preference", run, "--pairs", TINY_HH, "--max-tokens", "200", "--pairs-first", "20",
+               "--out", path_join(&arena, folder, "last_pairs"));
+    ck_assert_msg(holds(r.out, " on 4 pairs"), "%s", r.out.data);
+    r = cli_run(&arena, "eval", "--model", TINY, "--preference", run, "--pairs", TINY_HH, "--max-tokens", "200", "--pairs-first",
+                "24", "--out", path_join(&arena, folder, "no_pairs"));
+    cli_check_refusal(&r, 1, "an index of at least 24");
 }
 
+// Beside the table on stdout every run leaves what design.md 7 says.
 START_TEST(test_eval_require) {
     const char *out = path_join(&arena, folder, "run"), *ppo = path_join(&arena, out, "ppo");
     cli_ok(&arena, "run", TINY_RECIPE, "--out", out, "--quiet", "--threads", "1");

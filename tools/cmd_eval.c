@@ -37,6 +37,18 @@ typedef struct {
     int parts;  // what is measured: pairs, base, tuned model
 } Eval;
 
+// Leaves the pairs from `first` on, at most `limit` of them (below 0: all).
+static Status keep_pairs(PairList *pairs, const char *path, int64_t first, int64_t limit, Error *error) {
+    int kept = 0;
+    for (int i = 0; i < pairs->count && (limit < 0 || kept < limit); i++)
+        if (pairs->pair[i].index >= first) pairs->pair[kept++] = pairs->pair[i];
+    if (kept == 0)
+        return error_set(error, ERR_DATA, "%s: expected a pair with an index of at least %lld (--pairs-first), found none", path,
+                         (long long)first);
+    pairs->count = kept;
+    return OK;
+}
+
 // What is measured on, read and tokenised before the run directory is touched.
 static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
     Tool *tool = e->tool;
@@ -47,7 +59,7 @@ static Status read_inputs(Eval *e, const EvalInputs *in, Error *error) {
         PairList pairs;
         TRY(tool_limit(&limit, args, "eval.pairs_limit", error));
         TRY(pairs_read(&pairs, arena, in->pairs, in->n_pairs, task_plain(), false, error));
-        if (limit >= 0 && pairs.count > limit) pairs.count = (int)limit;
+        TRY(keep_pairs(&pairs, in->pairs[0], args_int(args, "eval.pairs_first"), limit, error));
         TRY(preference_tokens(&e->pairs, &e->fit, &pairs, &tool->base, tool->tokenizer_hash, (int)args_int(args, "eval.max_tokens"), arena,
                               error));
     }

@@ -172,6 +172,7 @@ static const Option EVAL[] = {
     {"policy", OPTION_STRING, NULL, NULL, true, false, 0, 0, NULL, "NAME",
      "One policy alone, under this name: the tuned model, or the base without --adapter."},
     {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs whose preference accuracy is measured."},
+    {"pairs_first", OPTION_INT, "0", NULL, true, false, 0, 1e12, NULL, "I", "Pairs with a smaller index (by itself: row) are left out."},
     {"pairs_limit", OPTION_INT, "-1", NULL, true, false, -1, 1e12, NULL, "N", "Pairs that are used; -1 for all."},
     {"prompts", OPTION_PATH, NULL, NULL, false, false, 0, 0, NULL, "FILE",
      "Held-out prompts (run: the same file as data.prompts if not given)."},
