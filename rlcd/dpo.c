@@ -6,6 +6,7 @@
 #include "tensor/kernels/kernels.h"
 #include "tensor/op_gather.h"
 #include "tensor/op_scale.h"
+#include "tensor/op_square.h"
 #include "tensor/op_sub.h"
 #include "tensor/op_sum.h"
 
@@ -17,6 +18,17 @@ DpoConfig dpo_default(void) {
 
 // ---- the loss of pairs
 
+void dpo_smooth_labels(PairTokens *pairs, int n, float share) {
+    for (int i = 0; i < n; i++) pairs[i].label = pairs[i].label + share * (1 - 2 * pairs[i].label);
+}
+
+// loss = (h - a)^2, a = (label - 1/2) / beta: 1 / (2 beta) where chosen is surely better.    d loss / d h = 2 (h - a)
+Tensor *dpo_squared_loss(Tape *tape, Tensor *h, const PairTokens *const *pair, float beta) {
+    Tensor *aim = tensor_new_2d(h->arena, false, tensor_rows(h), 1);
+    for (int i = 0; i < tensor_rows(h); i++) tensor_f32(aim)[i] = (pair[i]->label - 0.5f) / beta;
+    return op_square(tape, op_sub(tape, h, aim));
+}
+
 // What is known about a pair before training, and what a step found.
 typedef struct {
     float reference[2];  // log p_base of chosen, rejected
@@ -26,7 +38,8 @@ typedef struct {
 
 // Both replies of B pairs in one pass. Adds the gradient of the loss times `weight`; -1, or the first pair whose loss is not finite:
 // then nothing was added.
-static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *const *state, int B, float beta, float weight, Arena *arena) {
+static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *const *state, int B, const DpoConfig *dpo, float weight,
+                      Arena *arena) {
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
     const Sequence **reply = arena_alloc(arena, 2 * (size_t)B * sizeof *reply);
@@ -41,8 +54,9 @@ static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *cons
 
     Tensor *logp = op_sum(&tape, score_actions(&tape, policy, &rows, 1.0f, NULL, arena), rows.first, 2 * B);
     Tensor *difference = op_sub(&tape, op_gather(&tape, logp, chosen, B), op_gather(&tape, logp, rejected, B));
-    Tensor *margin = op_scale(&tape, op_sub(&tape, difference, base), beta);
-    Tensor *loss = preference_loss(&tape, margin, pair);
+    Tensor *h = op_sub(&tape, difference, base);
+    Tensor *loss = dpo->loss == DPO_SQUARED ? dpo_squared_loss(&tape, h, pair, dpo->beta)
+                                            : preference_loss(&tape, op_scale(&tape, h, dpo->beta), pair);
 
     int bad = -1;
     for (int i = 0; i < B; i++) {
@@ -137,7 +151,7 @@ Status dpo_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
             // As many pairs a pass as its rows allow: their number shows in no bit (numerics.md, G1).
             for (int i = at, end = at + unit < size ? at + unit : size, B; i < end; i += B) {
                 B = llama_pass(policy->llama, length + i, end - i, session->rows);
-                int bad = pairs_step(policy, chosen + i, state + i, B, dpo->beta, 1.0f / (float)size, session->step);
+                int bad = pairs_step(policy, chosen + i, state + i, B, dpo, 1.0f / (float)size, session->step);
                 if (bad >= 0)
                     return error_set(error, ERR_NUMERIC, "dpo step %lld: the loss of pair %d is not finite", (long long)step,
                                      order[first + i + bad]);

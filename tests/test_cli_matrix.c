@@ -132,9 +132,26 @@ START_TEST(matrix_shares) {
 }
 END_TEST
 
+#define HAND(verb, dir, ...) cli_ok(&arena, verb, "--config", RECIPE, "--quiet", "--threads=2", "--out", in_folder(dir), __VA_ARGS__)
+
+// The other losses of dpo are methods of their own: each has its policy, that of dpo stays as it was, smoothing counts for cdpo alone.
+START_TEST(matrix_losses) {
+    cli_ok(&arena, "run", RECIPE, "--quiet", "--threads=1", "--out", folder, "run.methods=[ipo, dpo, cdpo]", "dpo.loss=ipo");
+    ck_assert_str_eq(cli_hash(&arena, folder, "dpo/policy"), cli_golden(&arena, "tiny_matrix/dpo/policy"));
+    ck_assert_str_ne(cli_hash(&arena, folder, "ipo/policy"), cli_hash(&arena, folder, "dpo/policy"));
+    ck_assert_str_ne(cli_hash(&arena, folder, "ipo/policy"), cli_hash(&arena, folder, "cdpo/policy"));
+    HAND("dpo", "ipo", "--pairs", in_folder("contrast/pairs.jsonl"), "--loss", "ipo", "--label-smoothing", "0.10");
+    HAND("dpo", "cdpo2", "--pairs", in_folder("contrast/pairs.jsonl"), "--loss", "cdpo", "--label-smoothing", "0.2");
+    ck_assert_str_eq(cli_hash(&arena, folder, "ipo"), cli_hash(&arena, folder, "ipo/policy"));
+    ck_assert_str_ne(cli_hash(&arena, folder, "cdpo2"), cli_hash(&arena, folder, "cdpo/policy"));
+    Matrix matrix;
+    ck_ok(matrix_read(&matrix, &arena, folder, 3, &error), error);
+    ck_assert(matrix.methods == 3 && text_equal(matrix.method[2].kind, TEXT("cdpo")) && matrix.method[2].pairs != NULL);
+}
+END_TEST
+
 // The stages one by one by their verbs make what the matrix made.
 START_TEST(matrix_by_hand) {
-#define HAND(verb, dir, ...) cli_ok(&arena, verb, "--config", RECIPE, "--quiet", "--threads=2", "--out", in_folder(dir), __VA_ARGS__)
     HAND("simulate", "contrast", "--method", "rlcd");
     HAND("simulate", "plain", "--method", "rlaif");
     HAND("label", "rescore-novice/label", "--pairs", in_folder("contrast"), "--voice", "novice");
@@ -273,6 +290,8 @@ START_TEST(matrix_refuses) {
     REFUSE(2, "--pairs", "dpo", "--model", TINY, "--out", run);
     REFUSE(1, "none of 24 fits", "sft", "--model", TINY, "--out", run, "--pairs", TINY_HH, "--max-tokens", "8");
     REFUSE(2, "q_proj", "dpo", "--model", TINY, "--out", run, "--pairs", pairs, "--targets", "q_pro");
+    REFUSE(2, "dpo|ipo|cdpo", "dpo", "--model", TINY, "--out", run, "--pairs", pairs, "--loss", "kto");
+    REFUSE(2, "number from 0 to 0.5", "dpo", "--model", TINY, "--out", run, "--pairs", pairs, "--label-smoothing", "0.6");
     REFUSE(2, "number from", "dpo", "--model", TINY, "--out", run, "--pairs", pairs, "--beta", "-1");
     REFUSE(2, "--plain", "preference", "--model", TINY, "--out", run, "--pairs", pairs, "--scale", "plain");
     REFUSE(1, "none.jsonl", "preference", "--model", TINY, "--out", run, "--pairs", pairs, "--scale", "plain", "--plain",
@@ -306,6 +325,7 @@ Suite *suite_cli_matrix(void) {
     if (getenv("RLCD_QEMU") != NULL) return suite;
     tcase_add_test(tc, matrix_results);
     tcase_add_test(tc, matrix_shares);
+    tcase_add_test(tc, matrix_losses);
     tcase_add_test(tc, matrix_by_hand);
     tcase_add_test(tc, matrix_interrupt);
     tcase_add_test(tc, matrix_kill);

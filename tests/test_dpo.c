@@ -1,4 +1,5 @@
-// DPO: golden margins, losses and gradients against a reference that is not the policy; what it learns; the same bits; what stops it.
+// DPO, IPO and conservative DPO: golden margins, losses and gradients against a reference that is not the policy; what they learn; the
+// same bits; what stops them.
 #include "rlcd/dpo.h"
 
 #include <math.h>
@@ -24,12 +25,13 @@ static Status train(Role **policy, const Base *base, const PairTokens *pairs, in
 }
 
 // One step at rate 0 from the golden policy, 1.05 times the base, which is the reference.
-static void check_golden(float label, const char *loss_name, const char *prefix, int expected) {
+static void check_golden(DpoLoss kind, float label, float smoothing, const char *loss_name, const char *prefix, int expected) {
     SafeTensors golden = tiny_golden(&arena, "training_tune.safetensors");
     Base base = tune_model(&arena);
     PairTokens *pairs = tune_golden_pairs(&arena, label);
+    if (smoothing > 0) dpo_smooth_labels(pairs, 2, smoothing);
     const char *dir = temporary_make(&arena);
-    DpoConfig config = {.train = tune_gradient_config(dpo_default().train), .beta = 0.3f};
+    DpoConfig config = {.train = tune_gradient_config(dpo_default().train), .loss = kind, .beta = 0.3f};
     Session session = tiny_session(&arena, dir);
     tune_start(&arena, &base, &config.train, &session);
     Role *policy;
@@ -52,9 +54,40 @@ static void check_golden(float label, const char *loss_name, const char *prefix,
     temporary_remove(dir);
 }
 
-START_TEST(dpo_golden) { check_golden(1, "loss", "gradient", 11); }
+START_TEST(dpo_golden) {
+    check_golden(DPO_SIGMOID, 1, 0, "loss", "gradient", 11);
+    check_golden(DPO_SIGMOID, 0.8f, 0, "loss_soft", "gradient_soft", 2);
+    // A fifth of the labels taken to be wrong.
+    check_golden(DPO_SIGMOID, 1, 0.2f, "loss_soft", "gradient_soft", 2);
+    check_golden(DPO_SQUARED, 1, 0, "loss_ipo", "gradient_ipo", 2);
+    check_golden(DPO_SQUARED, 0.8f, 0, "loss_ipo_soft", "gradient_ipo_soft", 2);
+}
 END_TEST
-START_TEST(dpo_golden_soft) { check_golden(0.8f, "loss_soft", "gradient_soft", 2); }
+
+// h = 1, 3, -2 under labels 1, 1/2, 0 with beta 1/4: aims 2, 0, -2.
+static Tensor *apply_squared(Tape *tape, Tensor *const *input, void *context) { return dpo_squared_loss(tape, input[0], context, 0.25f); }
+
+START_TEST(dpo_squared_by_hand) {
+    const PairTokens given[] = {{.label = 1}, {.label = 0.5f}, {.label = 0}}, *pair[] = {&given[0], &given[1], &given[2]};
+    const float value[] = {1, 3, -2}, loss[] = {1, 9, 0}, gradient[] = {-2, 6, 0};
+    Tensor *h = tensor_new_2d(&arena, true, 3, 1);
+    memcpy(h->data, value, sizeof value);
+    Tape tape = tape_make(&arena);
+    const Tensor *found = dpo_squared_loss(&tape, h, pair, 0.25f);
+    for (int i = 0; i < 3; i++) found->grad[i] = 1;
+    tape_backward(&tape);
+    check_bits("loss", tensor_f32(found), loss, 3);
+    check_bits("gradient", h->grad, gradient, 3);
+    gradcheck(&(Gradcheck){.op = apply_squared, .context = (void *)pair, .input = {h}, .inputs = 1}, 1e-4);
+}
+END_TEST
+
+START_TEST(dpo_smooths) {
+    PairTokens pairs[] = {{.label = 1}, {.label = 0}, {.label = 0.5f}, {.label = 0.75f}};
+    const float expected[] = {0.875f, 0.125f, 0.5f, 0.6875f};
+    dpo_smooth_labels(pairs, 4, 0.125f);
+    for (int i = 0; i < 4; i++) ck_assert_float_eq(pairs[i].label, expected[i]);
+}
 END_TEST
 
 // At the start policy and reference are one model: margin exactly 0, loss log 2. Then the margin grows.
@@ -80,6 +113,30 @@ START_TEST(dpo_learns) {
 }
 END_TEST
 
+// IPO's margins stop near what they aim at, 1/2 with this beta's factor, where DPO's go on.
+START_TEST(dpo_squared_stops) {
+    Base base = tiny_base(&arena, 1, true);
+    PairTokens *pairs = tune_random_pairs(&arena, 10);
+    for (int i = 0; i < 10; i++) pairs[i].label = 1;
+    double margin[2];
+    for (int kind = DPO_SIGMOID; kind <= DPO_SQUARED; kind++) {
+        const char *dir = temporary_make(&arena);
+        DpoConfig config = {.train = tune_config(dpo_default().train, 16, 0.01), .loss = (DpoLoss)kind, .beta = 0.1f};
+        Session session = tiny_session(&arena, dir);
+        Role *policy;
+        ck_ok(train(&policy, &base, pairs, 10, &config, &session), error);
+        // At the start h is 0.
+        double start = kind == DPO_SQUARED ? 25 : 0.693147180559945;
+        ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", 0, "loss"), start, 1e-4);
+        margin[kind] = tiny_number(&arena, dir, "metrics.jsonl", -1, "rewards/margins");
+        tiny_session_end(&session);
+        temporary_remove(dir);
+    }
+    ck_assert_msg(margin[DPO_SQUARED] > 0.25 && margin[DPO_SQUARED] < 0.75 && margin[DPO_SIGMOID] > 1, "margins %g, %g",
+                  margin[DPO_SIGMOID], margin[DPO_SQUARED]);
+}
+END_TEST
+
 START_TEST(dpo_same_bits) {
     Base base = tiny_base(&arena, 1, true);
     PairTokens *pairs = tune_random_pairs(&arena, 10);
@@ -88,6 +145,7 @@ START_TEST(dpo_same_bits) {
     DpoConfig config = {.train = tune_config(dpo_default().train, 2, 0.01), .beta = 0.1f};
     config.train.unit = 2;
     config.train.train_all = true;
+    config.loss = (DpoLoss)_i;
     Session session = tiny_session(&arena, one);
     Role *policy;
     ck_ok(train(&policy, &base, pairs, 10, &config, &session), error);
@@ -132,9 +190,11 @@ Suite *suite_dpo(void) {
     TCase *tc = tcase_create("dpo");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, dpo_golden);
-    tcase_add_test(tc, dpo_golden_soft);
+    tcase_add_test(tc, dpo_squared_by_hand);
+    tcase_add_test(tc, dpo_smooths);
     tcase_add_test(tc, dpo_learns);
-    tcase_add_test(tc, dpo_same_bits);
+    tcase_add_test(tc, dpo_squared_stops);
+    tcase_add_loop_test(tc, dpo_same_bits, DPO_SIGMOID, DPO_SQUARED + 1);
     tcase_add_test(tc, dpo_names_pair);
     suite_add_tcase(suite, tc);
     return suite;

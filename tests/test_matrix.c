@@ -24,6 +24,8 @@ START_TEST(matrix_names) {
                 {"rlaif", METHOD_RLAIF, NULL},
                 {"rescore", METHOD_RESCORE, NULL},
                 {"dpo", METHOD_DPO, NULL},
+                {"ipo", METHOD_IPO, NULL},
+                {"cdpo", METHOD_CDPO, NULL},
                 {"rlaif-novice", METHOD_RLAIF, "novice"},
                 {"rescore-Judge_2", METHOD_RESCORE, "Judge_2"}};
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {

@@ -408,10 +408,10 @@ void args_write_yaml(Str *s, const Args *args, bool bits_only) {
     }
 }
 
-// Whether an option is part of the recipe's hash. BITS_CHANGED is for options whose value is a text.
+// Whether an option is part of the recipe's hash.
 static bool is_hashed(const ArgValue *v) {
     const Option *o = v->option;
-    return v->present && o->bits != BITS_NEVER && !(o->bits == BITS_CHANGED && strcmp(v->text, o->initial) == 0);
+    return v->present && o->bits != BITS_NEVER && !(o->bits == BITS_CHANGED && value_is_initial(v));
 }
 
 void args_recipe_hash(char hex[65], Arena *scratch, const Args *args) {

@@ -81,6 +81,18 @@ static Status set_text(ArgValue *v, Arena *arena, Text text, const char *place, 
     return OK;
 }
 
+bool value_is_initial(const ArgValue *v) {
+    Text initial = text_of(v->option->initial);
+    int64_t integer;
+    double number;
+    switch (v->option->type) {
+    case OPTION_FLAG: return v->flag == is_one_of(initial, "true", "yes", "on");
+    case OPTION_INT: return number_parse_int(initial, &integer) && integer == v->integer;
+    case OPTION_DOUBLE: return number_parse(initial, &number) && number == v->number;
+    default: return text_equal(initial, text_of(v->text));
+    }
+}
+
 // Sets a value from what stood in a file or on the command line; `grow` adds a list's items behind those it has.
 Status value_set(ArgValue *v, Arena *arena, const YamlEntry *entry, const char *place, bool grow, Error *error) {
     if (v->option->type != OPTION_LIST) {

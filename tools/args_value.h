@@ -12,6 +12,9 @@ Status value_read(YamlEntry *out, Arena *arena, OptionType type, Text text, cons
 // Sets v from an entry, checked by v->option; `grow` adds a list's items behind those it has. ERR_USAGE.
 Status value_set(ArgValue *v, Arena *arena, const YamlEntry *entry, const char *place, bool grow, Error *error);
 
+// Whether a present value that is not a list, a size or a time is the option's default, however both are written.
+bool value_is_initial(const ArgValue *v);
+
 // The place of a text among "a|b|c", or -1.
 int value_choice(const char *choices, Text text);
 

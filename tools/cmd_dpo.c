@@ -8,7 +8,7 @@ static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &O
 const Verb VERB_DPO = {
     .name = "dpo",
     .usage = "rlcd dpo --model M --pairs FILE --out RUN",
-    .summary = "Tunes the model on pairs by direct preference optimisation.",
+    .summary = "Tunes the model on pairs by direct preference optimisation, conservative DPO or IPO.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
 };
@@ -18,6 +18,8 @@ Status stage_dpo(Tool *tool, const char *dir, const char *const *files, int n_fi
     DpoConfig config = dpo_default();
     TRY(roles_training_config(args, "dpo", &config.train, error));
     config.beta = (float)args_double(args, "dpo.beta");
+    bool conservative = args_choice(args, "dpo.loss") == 2;
+    config.loss = args_choice(args, "dpo.loss") == 1 ? DPO_SQUARED : DPO_SIGMOID;
     if (n_files == 0) return error_set(error, ERR_USAGE, "dpo: expected --pairs FILE, found none");
 
     RunDir run;
@@ -39,6 +41,7 @@ Status stage_dpo(Tool *tool, const char *dir, const char *const *files, int n_fi
     }
     TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
     TRY_DONE(preference_tokens(&tokens, &fit, &pairs, &tool->base, tool->tokenizer_hash, config.train.max_tokens, &tool->run, error));
+    if (conservative) dpo_smooth_labels(tokens, fit.kept, (float)args_double(args, "dpo.label_smoothing"));
     TRY_DONE(llama_prepare(&tool->base.llama, &tool->model, config.train.max_tokens, error));
     TRY_DONE(run_dir_start(&run, error));
 

@@ -8,7 +8,7 @@
 #include "tools/console.h"
 #include "tools/task_files.h"
 
-static const char *const KINDS[] = {"base", "cd", "rlcd", "rlaif", "rescore", "dpo", NULL};
+static const char *const KINDS[] = {"base", "cd", "rlcd", "rlaif", "rescore", "dpo", "ipo", "cdpo", NULL};
 
 Status matrix_method(Method *out, const char *name, Error *error) {
     Text text = text_of(name);
@@ -20,7 +20,8 @@ Status matrix_method(Method *out, const char *name, Error *error) {
     if (KINDS[k] == NULL) {
         const char *near = nearest_name(name, KINDS);
         if (near) return error_set(error, ERR_USAGE, "run.methods: unknown method \"%.40s\"; did you mean %s?", name, near);
-        return error_set(error, ERR_USAGE, "run.methods: unknown method \"%.40s\"; there are base, cd, rlcd, rlaif, rescore, dpo", name);
+        return error_set(error, ERR_USAGE,
+                         "run.methods: unknown method \"%.40s\"; there are base, cd, rlcd, rlaif, rescore, dpo, ipo, cdpo", name);
     }
     out->kind = (MethodKind)k;
     bool judged = out->kind == METHOD_RLAIF || out->kind == METHOD_RESCORE;
@@ -130,7 +131,9 @@ static Status policy(MatrixRun *m, const Method *method, const char *pairs, Erro
             TRY(begin_stage(m, &part, &VERB_SFT, NULL, NULL, error));
             return end_stage(m, &table, stage_sft(m->tool, folder, &pairs, 1, &table, error));
         case METHOD_DPO:
-            TRY(begin_stage(m, &part, &VERB_DPO, NULL, NULL, error));
+        case METHOD_IPO:
+        case METHOD_CDPO:
+            TRY(begin_stage(m, &part, &VERB_DPO, "dpo.loss", KINDS[method->kind], error));
             return end_stage(m, &table, stage_dpo(m->tool, folder, &pairs, 1, &table, error));
         default:
             TRY(begin_stage(m, &part, &VERB_PPO, NULL, NULL, error));
@@ -204,7 +207,7 @@ static void put_method(Str *s, const Method *method, const char *voice) {
         json_write_string(s, text_of(voice));
     }
     if (is_labelled(method)) put_path(s, "pairs", method->name, "label/pairs.jsonl");
-    if (method->kind == METHOD_RLCD || method->kind == METHOD_DPO) put_path(s, "pairs", "contrast", "pairs.jsonl");
+    if (method->kind == METHOD_RLCD || method->kind >= METHOD_DPO) put_path(s, "pairs", "contrast", "pairs.jsonl");
     if (has_preference(method)) put_path(s, "preference", method->name, "preference");
     if (method->kind != METHOD_BASE) put_path(s, "policy", method->name, "policy");
     put_path(s, "eval", method->name, "eval");

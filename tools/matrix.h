@@ -3,7 +3,7 @@
 //     OUT/contrast, OUT/plain     pairs from p+ and p-; two replies to p; each made only when a method needs it
 //     OUT/METHOD/label            a judge's labels (rlaif, rescore)
 //     OUT/METHOD/preference       the preference model (rlcd, rlaif, rescore)
-//     OUT/METHOD/policy           the tuned model: ppo, sft (cd) or dpo
+//     OUT/METHOD/policy           the tuned model: ppo, sft (cd) or dpo (dpo, ipo, cdpo)
 //     OUT/METHOD/eval             its replies to the held-out prompts, alone
 //     OUT/results.json            what is where; written last
 #ifndef TOOLS_MATRIX_H
@@ -11,7 +11,7 @@
 
 #include "tools/stage.h"
 
-typedef enum { METHOD_BASE, METHOD_CD, METHOD_RLCD, METHOD_RLAIF, METHOD_RESCORE, METHOD_DPO } MethodKind;
+typedef enum { METHOD_BASE, METHOD_CD, METHOD_RLCD, METHOD_RLAIF, METHOD_RESCORE, METHOD_DPO, METHOD_IPO, METHOD_CDPO } MethodKind;
 
 // "rlaif-novice": kind METHOD_RLAIF, voice "novice".
 typedef struct {

@@ -119,6 +119,9 @@ static const Option DPO[] = {
     {"pairs", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Pairs to train on."},
     {"beta", OPTION_DOUBLE, "0.1", NULL, true, false, 1e-6, 1e3, NULL, "X",
      "Strength of the pull towards the base (Rafailov et al., 2023)."},
+    {"loss", OPTION_CHOICE, "dpo", NULL, BITS_CHANGED, false, 0, 0, "dpo|ipo|cdpo", NULL,
+     "dpo: log-sigmoid; ipo: squared (Azar et al., 2023); cdpo: log-sigmoid with smoothed labels (Mitchell, 2023)."},
+    {"label_smoothing", OPTION_DOUBLE, "0.1", NULL, BITS_CHANGED, false, 0, 0.5, NULL, "X", "cdpo: share of labels taken to be wrong."},
     ADAPTER_OPTIONS,
     {"epochs", OPTION_INT, "1", NULL, true, false, 1, 1e6, NULL, "N", "Passes over the pairs."},
     {"batch", OPTION_INT, "16", NULL, true, false, 1, 1e6, NULL, "N", "Pairs of one step."},
@@ -326,7 +329,7 @@ static const Option CHECK[] = {
 };
 static const Option RUN[] = {
     {"methods", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "NAMES",
-     "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo."},
+     "Methods side by side: base, cd, rlcd, rlaif[-VOICE], rescore[-VOICE], dpo, ipo, cdpo."},
     {"human", OPTION_LIST, NULL, NULL, false, false, 0, 0, NULL, "FILE", "Human-labelled pairs (HH) for the preference model's accuracy."},
     {0},
 };

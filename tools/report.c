@@ -225,6 +225,8 @@ static void put_table(Page *page) {
         {"rlaif", "preference model on two plain replies that the model itself compared, in the voice that the name tells; then PPO"},
         {"rescore", "the pairs of rlcd with the labels of the judge; then PPO"},
         {"dpo", "direct preference optimisation on the pairs of rlcd, without preference model or PPO"},
+        {"ipo", "the same with a squared loss, which aims at a margin instead of the largest"},
+        {"cdpo", "the same with a share of the labels taken to be wrong"},
     };
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++)
         for (int m = 0; m < r->methods; m++)

@@ -400,6 +400,12 @@ def dpo_loss(policy, reference, chosen, rejected, label):
     return margin, (label * -logsigmoid(margin) + (1 - label) * -logsigmoid(-margin)).mean()
 
 
+def ipo_loss(margin, label):
+    """Azar et al., 2023, equation 17, in expectation over a label: with its probability chosen wins, else rejected does."""
+    h, aim = margin / DPO_BETA, 1 / (2 * DPO_BETA)
+    return (label * (h - aim) ** 2 + (1 - label) * (-h - aim) ** 2).mean()
+
+
 def make_tune(base):
     chosen, rejected = make_sequences(42, (9, 17)), make_sequences(43, (14, 6))
     weights = {name: (value.to(torch.float32) * 1.05).to(torch.float64) for name, value in base.items()}
@@ -409,7 +415,13 @@ def make_tune(base):
     sft = -sum(reply_logp(policy, ids) for ids in chosen) / actions
     margin, hard = dpo_loss(policy, reference, chosen, rejected, 1.0)
     _, soft = dpo_loss(policy, reference, chosen, rejected, DPO_SOFT)
-    gradient = {key: gradients_kept(loss, tensors) for key, loss in (("sft", sft), ("hard", hard), ("soft", soft))}
+    losses = {"sft": sft, "hard": hard, "soft": soft, "ipo": ipo_loss(margin, 1.0), "ipo_soft": ipo_loss(margin, DPO_SOFT)}
+    gradient = {key: gradients_kept(loss, tensors) for key, loss in losses.items()}
+    # (h - a)^2 with a = (label - 1/2) / beta differs from that expectation by what no weight moves.
+    ipo = [(margin / DPO_BETA - (label - 0.5) / DPO_BETA).square().mean() for label in (1.0, DPO_SOFT)]
+    must_agree("ipo loss", ipo[0], ipo_loss(margin, 1.0))
+    for name, value in gradients_kept(ipo[1], tensors).items():
+        must_agree("ipo gradient of " + name, value, gradient["ipo_soft"][name])
 
     # The second opinion: transformers, cross entropy and binary cross entropy of torch.
     models = [reference_model(os.path.join(FOLDER, "tiny_tied")) for _ in range(2)]
@@ -431,9 +443,10 @@ def make_tune(base):
     keep = ("model.norm.weight", "model.layers.0.self_attn.v_proj.weight")
     store("training_tune.safetensors",
           {"margin": margin, "sft_loss": sft.reshape(1), "loss": hard.reshape(1), "loss_soft": soft.reshape(1),
+           "loss_ipo": ipo[0].reshape(1), "loss_ipo_soft": ipo[1].reshape(1),
            "logps": torch.stack([reply_logp(policy, ids) for ids in (*chosen, *rejected)]),
            **prefixed("sft_gradient/", gradient["sft"]), **prefixed("gradient/", gradient["hard"]),
-           **prefixed("gradient_soft/", {name: gradient["soft"][name] for name in keep})},
+           **{f"gradient_{key}/{name}": gradient[key][name] for key in ("soft", "ipo", "ipo_soft") for name in keep}},
           "policy 1.05 times tiny_tied; see README.md, (f)")
 
 
