@@ -2,12 +2,16 @@
 #
 #   make            build build/rlcd                  make demo     build it and run the embedded demo (two minutes)
 #   make deps       install Check, the library of the tests, if it is missing
-#   make test       unit and command-line tests       make check    the same under ASan and UBSan
+#   make test       unit and command-line tests       make check    ASan, UBSan, a process a suite
 #   make unit       unit tests alone                  make house    the rules of the house that a script can check
-#   make fuzz       libFuzzer targets (needs clang)   make install  PREFIX=/usr/local DESTDIR=
+#   make fuzz       libFuzzer targets (needs clang)   make fuzz-run each for SECONDS=60, seeded by the hostile cases
+#   make torture    every call to the system fails in turn, kills at every change of a file and KILLS=200 at random times
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make bench-peers  speed against PyTorch, llama.cpp, TRL and BLAS (hours; needs PyPI)
 #   make base       makes models/tiny anew from its recipe (minutes; BASE=--check compares, BASE=--first proves the first steps)
 #   make clean      removes the build folder          make help     prints this
 #
+# MPI=1 builds for several ranks, through mpicc (MPICC names another): docs/cluster.md.
 # CC, AR, CFLAGS, LDFLAGS are respected; BUILD names the folder of object files, RLCD the program. CK_RUN_SUITE=name chooses
 # one suite. Objects are made anew when compiler or flags change. V=1 shows every compiler call. Without -j: a job a processor.
 
@@ -19,6 +23,15 @@ endif
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 BUILD   ?= build
+
+# Ranks: one file of two knows whether there is MPI; all is then compiled by the library's wrapper.
+MPICC   ?= mpicc
+ifneq (,$(filter-out 0,$(MPI)))
+override CC := $(MPICC)
+NO_COMM := tensor/base/comm_single.c
+else
+NO_COMM := tensor/base/comm_mpi.c
+endif
 
 RLCD    ?= $(BUILD)/rlcd
 VERSION := 0.1.0
@@ -34,19 +47,22 @@ LIBS     := -lm
 # Instruction-set flags belong to their kernel folder alone; the choice is made at start (tensor/kernels/kernels.c).
 MACHINE := $(shell $(CC) -dumpmachine)
 ifneq (,$(findstring x86_64,$(MACHINE)))
-ISA := avx2
+ISA := avx2 avx512
 endif
 ifneq (,$(filter aarch64% arm64%,$(MACHINE)))
 ISA := neon
 endif
-FLAGS_avx2 := -mavx2 -mfma -mf16c
+# Loops of a few instructions are up to 1.8 times slower where they cross a line of the instruction cache.
+FLAGS_avx2 := -mavx2 -mfma -mf16c -falign-loops=32
+FLAGS_avx512 := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 FLAGS_neon :=
 ALL += $(foreach isa,$(ISA),-DKERNELS_$(shell echo $(isa) | tr a-z A-Z))
 
 # Version and place are known to tools alone: nothing below writes them into a file.
 TOOL_FLAGS := -DRLCD_VERSION='"$(VERSION)"' -DRLCD_PREFIX='"$(PREFIX)"'
 
-CORE  := $(wildcard tensor/base/*.c tensor/*.c tensor/kernels/*.c tensor/kernels/scalar/*.c nn/*.c llama/*.c rlcd/*.c) \
+CORE  := $(filter-out $(NO_COMM),$(wildcard tensor/base/*.c)) \
+         $(wildcard tensor/*.c tensor/kernels/*.c tensor/kernels/scalar/*.c nn/*.c llama/*.c rlcd/*.c) \
          $(foreach isa,$(ISA),$(wildcard tensor/kernels/$(isa)/*.c))
 TOOLS := $(filter-out tools/main.c,$(wildcard tools/*.c))
 TESTS := $(wildcard tests/test_*.c)
@@ -66,14 +82,16 @@ $(O)/tools/%.o: tools/%.c $(BUILD)/stamp.flags $(BUILD)/stamp.tools
 $(O)/%.o: %.c $(BUILD)/stamp.flags
 	$(COMPILE)
 $(O)/tensor/kernels/avx2/%.o: EXTRA = $(FLAGS_avx2) $(KERNEL_FLAGS)
+$(O)/tensor/kernels/avx512/%.o: EXTRA = $(FLAGS_avx512) $(KERNEL_FLAGS)
 $(O)/tools/%.o: EXTRA = $(TOOL_FLAGS)
 $(O)/tests/%.o: EXTRA = -Wno-missing-prototypes $(CHECK_FLAGS) -I$(BUILD)/tests
+$(O)/tests/avx512_emulated.o: EXTRA = $(if $(filter avx512,$(ISA)),$(FLAGS_avx2) -Wno-psabi)
 
 # Stamps change when what they hold changes: compiler and flags, tools' own flags, the list of sources.
 STAMP = @mkdir -p $(@D) && printf '%s\n' $(foreach word,$(1),'$(subst ','\'',$(word))') | cmp -s - $@ \
     || printf '%s\n' $(foreach word,$(1),'$(subst ','\'',$(word))') > $@
 $(BUILD)/stamp.flags: FORCE
-	$(call STAMP,$(CC) $(MACHINE) $(shell $(CC) -dumpversion) $(AR) $(ALL) $(LDFLAGS) $(FLAGS_avx2))
+	$(call STAMP,$(CC) $(MACHINE) $(shell $(CC) -dumpversion) $(AR) $(ALL) $(LDFLAGS) $(FLAGS_avx512))
 $(BUILD)/stamp.tools: FORCE
 	$(call STAMP,$(TOOL_FLAGS))
 $(BUILD)/stamp.sources: FORCE
@@ -103,11 +121,12 @@ unit: $(BUILD)/tests/all
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 check:
 	$(MAKE) BUILD=build/asan RLCD=build/asan/rlcd CFLAGS="$(SANITIZE)" build/asan/tests/all build/asan/rlcd
-	CK_TIMEOUT_MULTIPLIER=10 RLCD_BINARY=build/asan/rlcd build/asan/tests/all
+	BUILD=build/asan CK_TIMEOUT_MULTIPLIER=10 RLCD_BINARY=build/asan/rlcd sh tests/parallel.sh build/asan/tests/all
 
 house:
 	@sh tests/house.sh
 	@sh tests/house_test.sh
+	@sh tests/parallel_test.sh
 
 # Check by whatever installs packages here; as another user than root through sudo. Nothing happens when it is there.
 SUDO = $$(test "$$(id -u)" = 0 || echo sudo)
@@ -136,6 +155,11 @@ install: $(RLCD)
 	install -m 755 $(RLCD) $(DESTDIR)$(PREFIX)/bin/rlcd
 	cp -R rlcd/tasks models $(DESTDIR)$(PREFIX)/share/rlcd/
 
+# Speed against PyTorch, llama.cpp, TRL and BLAS libraries in pairs (tests/peers; hours). PEERS chooses options of run.py.
+bench-peers: $(RLCD)
+	sh tests/peers/setup.sh
+	build/peers/venv/bin/python tests/peers/run.py $(PEERS)
+
 # The embedded base from its recipe.
 base: $(RLCD)
 	RLCD=$(RLCD) sh models/tiny/make.sh $(BASE)
@@ -157,10 +181,22 @@ endif
 build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	$(FUZZ_CC) -I. -D_GNU_SOURCE $(CONTRACT) $(SPY) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ_LIB) -lm -pthread
 
+# Every target for SECONDS each over the hostile cases that the tests make; crashes stay in build/fuzz.
+SECONDS = 60
+fuzz-run: fuzz $(BUILD)/tests/all $(RLCD)
+	sh tests/fuzz/run.sh $(SECONDS)
+
+# Failing calls and kills (tests/torture.sh); the library is preloaded, so that the program is the one that is installed.
+KILLS = 200
+torture: $(RLCD) $(BUILD)/fault.so
+	RLCD=$(RLCD) FAULT=$(BUILD)/fault.so sh tests/torture.sh $(KILLS)
+$(BUILD)/fault.so: tests/fault/fault.c $(BUILD)/stamp.flags
+	$(CC) $(ALL) $(LDFLAGS) -Wno-missing-prototypes -fPIC -shared -o $@ $< -ldl
+
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 -include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(O)/tools/main.d $(FUZZ:=.d)
 
 FORCE:
-.PHONY: demo test unit check house deps install base clean fuzz help FORCE
+.PHONY: demo bench-peers test unit check house deps install base clean fuzz fuzz-run torture help FORCE

@@ -1,6 +1,9 @@
 #include "llama/generate.h"
 
+#include <string.h>
+
 #include "nn/logprob.h"
+#include "tensor/base/comm.h"
 #include "tensor/base/pool.h"
 
 // One place of the batch.
@@ -206,5 +209,72 @@ done:
     arena_free(&steps);
     arena_free(&text);
     arena_release(arena, mark);
+    return status;
+}
+
+// ---- over ranks
+
+// A result on its way to the other ranks; ids, log-probabilities and text follow, up to a multiple of 8 bytes.
+typedef struct {
+    size_t bytes;
+    int request;
+    GenerateResult result;
+} Packed;
+
+// This rank's share of a source's requests, and its results so far.
+typedef struct {
+    const GenerateRequest *request;
+    int n, next;
+    bool (*stop_wanted)(void);
+    Str packed;
+} Share;
+
+static bool share_next(void *context, GenerateRequest *request) {
+    Share *s = context;
+    if (s->next >= s->n) return false;
+    *request = s->request[s->next];
+    request->user = (void *)(uintptr_t)&s->request[s->next];
+    s->next += comm_size();
+    return true;
+}
+
+static Status share_done(void *context, const GenerateRequest *request, const GenerateResult *r, Error *error) {
+    Share *s = context;
+    size_t n = (size_t)r->count * sizeof *r->ids, bytes = (sizeof(Packed) + 2 * n + r->text.size + 7) / 8 * 8, begin = s->packed.size;
+    Packed head = {bytes, (int)((const GenerateRequest *)request->user - s->request), *r};
+    str_append(&s->packed, (Text){(const char *)&head, sizeof head});
+    str_append(&s->packed, (Text){(const char *)r->ids, n});
+    str_append(&s->packed, (Text){(const char *)r->logprob, n});
+    str_append(&s->packed, r->text);
+    while (s->packed.size < begin + bytes) str_append_char(&s->packed, 0);
+    return s->stop_wanted && s->stop_wanted() ? error_set(error, ERR_STOPPED, "stopped while sampling") : OK;
+}
+
+Status generate_all(const Llama *model, const Adapter *adapter, const Tokenizer *tokenizer, const GenerateConfig *config,
+                    const GenerateSource *source, Arena *arena, Error *error) {
+    if (comm_size() == 1) return generate_run(model, adapter, tokenizer, config, source, arena, error);
+    Arena own = arena_make("generate.share", 0);
+    Str requests = str_make(&own);
+    GenerateRequest request;
+    while (source->next(source->context, &request)) str_append(&requests, (Text){(const char *)&request, sizeof request});
+    Share share = {(const void *)requests.data, (int)(requests.size / sizeof request), comm_rank(), config->stop_wanted, str_make(&own)};
+    GenerateSource part = {share_next, share_done, &share};
+    Status status;
+    TRY_DONE(comm_agree(generate_run(model, adapter, tokenizer, config, &part, arena, error), error));
+
+    // All results on all ranks, with the pointers of this one.
+    size_t offset[COMM_RANKS + 1];
+    char *all = comm_collect(share.packed.data, share.packed.size, offset, &own);
+    for (size_t at = 0; at < offset[comm_size()];) {
+        Packed *p = (void *)(all + at);
+        GenerateResult *r = &p->result;
+        r->ids = (const int32_t *)(p + 1);
+        r->logprob = (const float *)(r->ids + r->count);
+        r->text.data = (const char *)(r->logprob + r->count);
+        TRY_DONE(source->done(source->context, &share.request[p->request], r, error));
+        at += p->bytes;
+    }
+done:
+    arena_free(&own);
     return status;
 }

@@ -51,12 +51,18 @@ typedef struct {
     int capacity;     // longest prompt + max_new of a request
     int max_new;      // longest reply of a request
     bool ignore_end;  // goes on past end-of-text (benchmarks)
+    bool (*stop_wanted)(void);  // asked by generate_all with several ranks, whose results come late; NULL: never
 } GenerateConfig;
 
 // Runs until the source has nothing left. `arena` gives the cache and everything else and is released at the end.
 // The end-of-text ids are the model's; ids that the tokenizer does not know are never drawn. ERR_NUMERIC names the
 // request's prompt index when a row cannot be sampled.
 Status generate_run(const Llama *model, const Adapter *adapter, const Tokenizer *tokenizer, const GenerateConfig *config,
+                    const GenerateSource *source, Arena *arena, Error *error);
+
+// The same over all ranks, together: each runs its share of the requests, and done() gets all results on every rank; with several, when all
+// are there. For sources whose requests do not depend on results. ERR_STOPPED: no result.
+Status generate_all(const Llama *model, const Adapter *adapter, const Tokenizer *tokenizer, const GenerateConfig *config,
                     const GenerateSource *source, Arena *arena, Error *error);
 
 #endif

@@ -12,7 +12,7 @@ static const char QWEN2_REGEX[] =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-const char PRETOKEN_NAMES[] = "gpt-2, smollm, llama-bpe, qwen2";
+const char PRETOKEN_NAMES[] = "gpt-2, smollm, llama-bpe, dbrx, qwen2";
 
 bool pretoken_by_regex(Text regex, PretokenStage *out) {
     if (text_equal(regex, text_of(GPT2_REGEX)) || text_equal(regex, text_of(GPT2_REGEX_GROUPED))) *out = PRETOKEN_GPT2;
@@ -32,7 +32,8 @@ Text pretoken_regex(PretokenStage stage) {
 bool pretoken_by_name(Text name, Pretoken *out) {
     if (text_equal(name, TEXT("gpt-2"))) *out = (Pretoken){{PRETOKEN_GPT2}, 1};
     else if (text_equal(name, TEXT("smollm"))) *out = (Pretoken){{PRETOKEN_DIGITS, PRETOKEN_GPT2}, 2};
-    else if (text_equal(name, TEXT("llama-bpe"))) *out = (Pretoken){{PRETOKEN_LLAMA3}, 1};
+    // Dbrx cuts as Llama 3 does, but builds every piece from merges (tokenizer_gguf.c).
+    else if (text_equal(name, TEXT("llama-bpe")) || text_equal(name, TEXT("dbrx"))) *out = (Pretoken){{PRETOKEN_LLAMA3}, 1};
     else if (text_equal(name, TEXT("qwen2"))) *out = (Pretoken){{PRETOKEN_QWEN2}, 1};
     else return false;
     return true;

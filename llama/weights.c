@@ -13,7 +13,7 @@ const char *const PROJ_NAMES[PROJ_COUNT] = {"q_proj", "k_proj", "v_proj", "o_pro
 enum { SLOT_EMBEDDING, SLOT_NORM, SLOT_HEAD, SLOT_FREQUENCIES, SLOT_LAYERS };
 enum { LAYER_ATTENTION_NORM = PROJ_COUNT, LAYER_FFN_NORM, LAYER_SLOTS };
 enum { IGNORED = -1, UNKNOWN = -2, BEYOND = -3 };
-enum { CONFIG_MAX = 1 << 20, INDEX_MAX = 8 << 20, SHOWN = 80, NAME_ROOM = 96 };
+enum { CONFIG_MAX = 1 << 20, INDEX_MAX = 8 << 20, SHOWN = 80, NAME_ROOM = WEIGHTS_NAME };
 
 // "%.*s" arguments of a name that the file chose.
 #define SHOW(text) ((text).size < SHOWN ? (int)(text).size : SHOWN), (text).data
@@ -102,26 +102,6 @@ static void slot_shape(const LlamaConfig *c, int64_t slot, int *rows, int *colum
     *columns = shape[1];
 }
 
-// Puts every tensor of the source into its slot: one pass, whatever the file claims.
-static Status fill_slots(Foreign *slots, const LlamaSource *source, const LlamaConfig *config, Error *error) {
-    int files = source->is_gguf ? 1 : source->n_shards;
-    for (int k = 0; k < files; k++) {
-        size_t n = source->is_gguf ? source->gguf.n_tensors : source->shards[k].n_tensors;
-        for (size_t i = 0; i < n; i++) {
-            Foreign f = source->is_gguf ? from_gguf(&source->gguf, i) : from_safetensors(&source->shards[k], i);
-            int64_t slot = slot_of(f.name, source->is_gguf, config->L);
-            if (slot == IGNORED) continue;
-            if (slot == UNKNOWN) return error_set(error, ERR_DATA, "%s: tensor '%.*s' belongs to no part of a LLaMA", f.path, SHOW(f.name));
-            if (slot == BEYOND)
-                return error_set(error, ERR_DATA, "%s: tensor '%.*s' is of a layer beyond the config's %d", f.path, SHOW(f.name),
-                                 config->L);
-            // Names are distinct: in a file by its reader, over shards by the index.
-            slots[slot] = f;
-        }
-    }
-    return OK;
-}
-
 // Writes "[3,4]" of a foreign shape.
 static const char *show_shape(char out[NAME_ROOM], const Foreign *f) {
     int used = snprintf(out, NAME_ROOM, "[");
@@ -154,6 +134,57 @@ static Status check_slot(const Foreign *f, int rows, int columns, bool gguf, Err
     return OK;
 }
 
+// Puts every tensor of the source into its slot: one pass, whatever the file claims.
+static Status fill_slots(Foreign *slots, const LlamaSource *source, const LlamaConfig *config, Error *error) {
+    int files = source->is_gguf ? 1 : source->n_shards;
+    for (int k = 0; k < files; k++) {
+        size_t n = source->is_gguf ? source->gguf.n_tensors : source->shards[k].n_tensors;
+        for (size_t i = 0; i < n; i++) {
+            Foreign f = source->is_gguf ? from_gguf(&source->gguf, i) : from_safetensors(&source->shards[k], i);
+            int64_t slot = slot_of(f.name, source->is_gguf, config->L);
+            if (slot == IGNORED) continue;
+            if (slot == UNKNOWN) return error_set(error, ERR_DATA, "%s: tensor '%.*s' belongs to no part of a LLaMA", f.path, SHOW(f.name));
+            if (slot == BEYOND)
+                return error_set(error, ERR_DATA, "%s: tensor '%.*s' is of a layer beyond the config's %d", f.path, SHOW(f.name),
+                                 config->L);
+            // Names are distinct: in a file by its reader, over shards by the index.
+            slots[slot] = f;
+        }
+    }
+    return OK;
+}
+
+// Every slot of the config, filled and of the right shape; an empty one is an error. *out lives in the arena.
+static Status read_slots(Foreign **out, int64_t *n, Arena *arena, const LlamaSource *source, const LlamaConfig *config, Error *error) {
+    bool gguf = source->is_gguf;
+    size_t held = 0;
+    for (int k = 0; !gguf && k < source->n_shards; k++) held += source->shards[k].n_tensors;
+    if (gguf) held = source->gguf.n_tensors;
+    // The layer count comes from the file too: it is believed only as far as there are tensors.
+    if ((size_t)config->L > held / LAYER_SLOTS)
+        return error_set(error, ERR_DATA, "%s: the config says %d layers of %d tensors, but only %zu tensors are there", source->path,
+                         config->L, LAYER_SLOTS, held);
+    *n = SLOT_LAYERS + (int64_t)config->L * LAYER_SLOTS;
+    Foreign *slots = *out = arena_zeros(arena, (size_t)*n, sizeof *slots);
+    TRY(fill_slots(slots, source, config, error));
+    for (int64_t slot = 0; slot < *n; slot++) {
+        int rows, columns;
+        char name[NAME_ROOM];
+        bool extra = slot == SLOT_FREQUENCIES || (slot == SLOT_HEAD && config->tied);
+        slot_shape(config, slot, &rows, &columns);
+        if (slots[slot].data)
+            TRY(check_slot(&slots[slot], rows, columns, gguf, error));
+        else if (!extra)
+            return error_set(error, ERR_DATA, "%s: tensor '%s' is missing%s", source->path, slot_name(name, slot, gguf),
+                             slot == SLOT_HEAD ? " and 'tie_word_embeddings' is false" : "");
+    }
+    // A tied model that stores its head anyway must store the embedding: two different heads would be two different models.
+    const Foreign *head = &slots[SLOT_HEAD], *embedding = &slots[SLOT_EMBEDDING];
+    if (config->tied && head->data && (head->dtype != embedding->dtype || memcmp(head->data, embedding->data, head->bytes) != 0))
+        return error_set(error, ERR_DATA, "%s: 'tie_word_embeddings' is true, but 'lm_head.weight' is not the embedding", head->path);
+    return OK;
+}
+
 // Rows of one head in GGUF: (0, half), (1, half + 1), ... turn as neighbours; ours turn as halves: row j*half + i of a head
 // is row 2*i + j of the file.
 static void *unpermute(Arena *arena, const Foreign *f, int heads, int S) {
@@ -168,11 +199,10 @@ static void *unpermute(Arena *arena, const Foreign *f, int heads, int S) {
 }
 
 // One checked slot as a tensor of ours. Vectors become fp32; matrices stay in their type, in the map where it is aligned.
-static Status make_tensor(Tensor **out, Arena *arena, const Foreign *f, int64_t slot, const LlamaConfig *config, bool gguf, Error *error) {
+static Tensor *make_tensor(Arena *arena, const Foreign *f, int64_t slot, const LlamaConfig *config, bool gguf) {
     int rows, columns;
     char name[NAME_ROOM];
     slot_shape(config, slot, &rows, &columns);
-    TRY(check_slot(f, rows, columns, gguf, error));
     const void *data = f->data;
     DType type = f->dtype;
     int64_t part = slot < SLOT_LAYERS ? -1 : (slot - SLOT_LAYERS) % LAYER_SLOTS;
@@ -188,9 +218,8 @@ static Status make_tensor(Tensor **out, Arena *arena, const Foreign *f, int64_t 
     }
     // Ours are Hugging Face's names in both formats: exports and adapters speak of them.
     slot_name(name, slot, false);
-    *out = tensor_wrap(arena, type, rows ? 2 : 1, rows ? (int[]){rows, columns} : (int[]){columns}, data, NULL,
+    return tensor_wrap(arena, type, rows ? 2 : 1, rows ? (int[]){rows, columns} : (int[]){columns}, data, NULL,
                        arena_copy(arena, name, strlen(name)));
-    return OK;
 }
 
 // Turning speeds: the config's rule, divided by the factors that a GGUF may carry.
@@ -199,7 +228,6 @@ static Status make_frequencies(LlamaWeights *w, Arena *arena, const Foreign *fac
     w->inv_freq = arena_alloc(arena, (size_t)half * sizeof *w->inv_freq);
     rope_inverse_frequencies(w->inv_freq, half, &config->rope);
     if (factors->data == NULL) return OK;
-    TRY(check_slot(factors, 0, half, true, error));
     ArenaMark mark = arena_mark(arena);
     float *factor = arena_alloc(arena, (size_t)half * sizeof *factor);
     dtype_expand(factor, factors->data, factors->dtype, 0, (size_t)half);
@@ -213,29 +241,11 @@ static Status make_frequencies(LlamaWeights *w, Arena *arena, const Foreign *fac
     return OK;
 }
 
-// A tied model that stores its head anyway must store the embedding: two different heads would be two different models.
-static Status check_tied_head(const Foreign *head, const Foreign *embedding, const LlamaConfig *config, bool gguf, Error *error) {
-    if (head->data == NULL) return OK;
-    TRY(check_slot(head, config->V, config->D, gguf, error));
-    if (head->dtype != embedding->dtype || memcmp(head->data, embedding->data, head->bytes) != 0)
-        return error_set(error, ERR_DATA, "%s: 'tie_word_embeddings' is true, but 'lm_head.weight' is not the embedding", head->path);
-    return OK;
-}
-
-// All slots become the weights; an empty one is an error.
+// All slots become the weights.
 static Status assemble(LlamaWeights *weights, Arena *arena, const LlamaSource *source, const LlamaConfig *config, Error *error) {
-    bool gguf = source->is_gguf;
-    size_t held = 0;
-    for (int k = 0; !gguf && k < source->n_shards; k++) held += source->shards[k].n_tensors;
-    if (gguf) held = source->gguf.n_tensors;
-    // The layer count comes from the file too: it is believed only as far as there are tensors.
-    if ((size_t)config->L > held / LAYER_SLOTS)
-        return error_set(error, ERR_DATA, "%s: the config says %d layers of %d tensors, but only %zu tensors are there", source->path,
-                         config->L, LAYER_SLOTS, held);
-    int64_t n = SLOT_LAYERS + (int64_t)config->L * LAYER_SLOTS;
-    Foreign *slots = arena_zeros(arena, (size_t)n, sizeof *slots);
-    TRY(fill_slots(slots, source, config, error));
-
+    int64_t n;
+    Foreign *slots;
+    TRY(read_slots(&slots, &n, arena, source, config, error));
     LlamaWeights w = {.layer = arena_zeros(arena, (size_t)config->L, sizeof *w.layer)};
     for (int64_t slot = 0; slot < n; slot++) {
         if (slot == SLOT_FREQUENCIES || (slot == SLOT_HEAD && config->tied)) continue;
@@ -247,16 +257,9 @@ static Status assemble(LlamaWeights *weights, Arena *arena, const LlamaSource *s
                          : part == LAYER_ATTENTION_NORM ? &layer->attention_norm
                          : part == LAYER_FFN_NORM       ? &layer->ffn_norm
                                                         : &layer->proj[part];
-        char name[NAME_ROOM];
-        if (slots[slot].data == NULL)
-            return error_set(error, ERR_DATA, "%s: tensor '%s' is missing%s", source->path, slot_name(name, slot, gguf),
-                             slot == SLOT_HEAD ? " and 'tie_word_embeddings' is false" : "");
-        TRY(make_tensor(place, arena, &slots[slot], slot, config, gguf, error));
+        *place = make_tensor(arena, &slots[slot], slot, config, source->is_gguf);
     }
-    if (config->tied) {
-        TRY(check_tied_head(&slots[SLOT_HEAD], &slots[SLOT_EMBEDDING], config, gguf, error));
-        w.head = w.embedding;
-    }
+    if (config->tied) w.head = w.embedding;
     TRY(make_frequencies(&w, arena, &slots[SLOT_FREQUENCIES], config, error));
     *weights = w;
     return OK;
@@ -380,12 +383,50 @@ static Status open_gguf(LlamaSource *source, LlamaConfig *config, Arena *arena, 
     return config_from_gguf(config, &source->gguf, error);
 }
 
-Status weights_open(LlamaWeights *weights, LlamaConfig *config, LlamaSource *source, Arena *arena, const char *path, Error *error) {
-    Status status;
+// Maps the files and reads the config.
+static Status open_source(LlamaSource *source, LlamaConfig *config, Arena *arena, const char *path, Error *error) {
     path = arena_copy(arena, path, strlen(path));
     *source = (LlamaSource){.path = path, .is_gguf = !file_is_directory(path)};
-    TRY_DONE(source->is_gguf ? open_gguf(source, config, arena, path, error) : open_folder(source, config, arena, path, error));
-    TRY_DONE(assemble(weights, arena, source, config, error));
+    return source->is_gguf ? open_gguf(source, config, arena, path, error) : open_folder(source, config, arena, path, error);
+}
+
+Status weights_open(LlamaWeights *weights, LlamaConfig *config, LlamaSource *source, Arena *arena, const char *path, Error *error) {
+    Status status = open_source(source, config, arena, path, error);
+    if (status == OK) status = assemble(weights, arena, source, config, error);
+    if (status != OK) weights_close(source);
+    return status;
+}
+
+WeightsPart *weights_declare(const LlamaConfig *config, Arena *arena, int *n) {
+    REQUIRE(config->L < INT_MAX / LAYER_SLOTS - 1, "weights: %d layers", config->L);
+    int slots = SLOT_LAYERS + config->L * LAYER_SLOTS;
+    WeightsPart *parts = arena_zeros(arena, (size_t)slots, sizeof *parts);
+    *n = 0;
+    for (int slot = 0; slot < slots; slot++) {
+        int part = slot < SLOT_LAYERS ? -1 : (slot - SLOT_LAYERS) % LAYER_SLOTS;
+        if (slot == SLOT_HEAD && config->tied) continue;
+        WeightsPart *p = &parts[(*n)++];
+        slot_shape(config, slot, &p->rows, &p->columns);
+        p->slot = slot;
+        if (slot != SLOT_FREQUENCIES) slot_name(p->hf, slot, false);
+        slot_name(p->gguf, slot, true);
+        if (part == PROJ_Q || part == PROJ_K) p->turned = config->S;
+    }
+    return parts;
+}
+
+Status weights_list(WeightsPart **parts, int *n, LlamaConfig *config, LlamaSource *source, Arena *arena, const char *path, Error *error) {
+    Foreign *slots;
+    int64_t n_slots;
+    Status status;
+    TRY_DONE(open_source(source, config, arena, path, error));
+    TRY_DONE(read_slots(&slots, &n_slots, arena, source, config, error));
+    *parts = weights_declare(config, arena, n);
+    for (int i = 0; i < *n; i++) {
+        const Foreign *f = &slots[(*parts)[i].slot];
+        (*parts)[i].dtype = f->dtype;
+        (*parts)[i].data = f->data;
+    }
     return OK;
 done:
     weights_close(source);

@@ -42,6 +42,22 @@ typedef struct {
 Status weights_open(LlamaWeights *weights, LlamaConfig *config, LlamaSource *source, Arena *arena, const char *path, Error *error);
 void weights_close(LlamaSource *source);
 
+// One tensor of a model by itself: for those who move weights from file to file without a model around them.
+enum { WEIGHTS_NAME = 96 };
+typedef struct {
+    char hf[WEIGHTS_NAME], gguf[WEIGHTS_NAME];  // its names; hf is empty for a GGUF's rope_freqs.weight
+    int slot;
+    int rows, columns;    // rows 0: a vector
+    int turned;           // head size where a GGUF holds each head's rows interleaved (q and k), else 0
+    DType dtype;          // in its file
+    const uint8_t *data;  // inside the map; NULL: declared only, or no factors in the file
+} WeightsPart;
+
+// The parts that a model of this shape has, in the arena: whole ones first, then layer by layer. A tied head is none.
+WeightsPart *weights_declare(const LlamaConfig *config, Arena *arena, int *n);
+// Opens PATH and checks it as weights_open does, and lists its parts; nothing is copied or reordered.
+Status weights_list(WeightsPart **parts, int *n, LlamaConfig *config, LlamaSource *source, Arena *arena, const char *path, Error *error);
+
 // Fills source->sha256.
 Status weights_hash(LlamaSource *source, Error *error);
 

@@ -35,7 +35,7 @@ float logprob_row(const float *z, int V, int32_t target, float *max, float *tota
 }
 
 typedef struct {
-    float *z;                   // [chunk rows, V]
+    float *z, *ref;  // [chunk rows, V]
     float *logp;
     const float *dlogp;
     const LogprobExtra *extra;
@@ -51,6 +51,22 @@ static float row_entropy(float *z, float *e, float max, float total, size_t V) {
     return log_f32(total) - kernels.dot_lanes(e, z, V) / total;
 }
 
+// sum e_i d_i / total; e = exp(z - max), and the reference's logits become d = log p - log q.
+static float row_kl(float *ref, float *e, float *total, const float *z, size_t V) {
+    float max = kernels.max(z, V), ref_max = kernels.max(ref, V), ref_log = log_f32(kernels.exp_sum(ref, ref_max, V));
+    *total = kernels.exp_store_sum(e, z, max, V);
+    float own_log = log_f32(*total);
+    for (size_t i = 0; i < V; i++) ref[i] = ((z[i] - max) - own_log) - ((ref[i] - ref_max) - ref_log);
+    return kernels.dot_lanes(e, ref, V) / *total;
+}
+
+// The reference's logits of a chunk.
+static void reference_logits(const Chunk *c, const LogprobReference *r, Precision precision, int n, int rows) {
+    if (r)
+        logits_forward(c->ref, r->x + (size_t)n * (size_t)r->w->dim[1], r->w->data, r->w->type, c->temperature, precision, rows,
+                       r->w->dim[1], (int)c->V);
+}
+
 static void forward_rows(void *context, size_t first, size_t last, int thread) {
     const Chunk *c = context;
     const LogprobExtra *extra = c->extra;
@@ -61,11 +77,11 @@ static void forward_rows(void *context, size_t first, size_t last, int thread) {
         c->logp[n] = logprob_row(z, (int)c->V, c->target[n], &max, &total);
         if (extra && extra->max) extra->max[n] = max;
         if (extra && extra->total) extra->total[n] = total;
-        if (extra && extra->entropy) {
-            ArenaMark mark = arena_mark(scratch);
-            extra->entropy[n] = row_entropy(z, arena_alloc(scratch, c->V * sizeof(float)), max, total, c->V);
-            arena_release(scratch, mark);
-        }
+        ArenaMark mark = arena_mark(scratch);
+        if (extra && extra->entropy) extra->entropy[n] = row_entropy(z, arena_alloc(scratch, c->V * sizeof(float)), max, total, c->V);
+        if (extra && extra->reference)
+            tensor_f32(extra->reference->kl)[n] = row_kl(c->ref + i * c->V, arena_alloc(scratch, c->V * sizeof(float)), &total, z, c->V);
+        arena_release(scratch, mark);
     }
 }
 
@@ -83,10 +99,13 @@ void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, con
     Chunk c = {.logp = logp, .extra = extra, .target = target, .temperature = temperature, .V = (size_t)V};
     float *kept = extra && extra->tied ? extra->tied->dz : NULL;
     if (kept == NULL) c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
+    const LogprobReference *reference = extra ? extra->reference : NULL;
+    if (reference) c.ref = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
     for (int n = 0; n < N; n += rows) {
         int here = N - n < rows ? N - n : rows;
         if (kept) c.z = kept + (size_t)n * c.V;
         logits_forward(c.z, x + (size_t)n * (size_t)D, w, type, temperature, precision, here, D, V);
+        reference_logits(&c, reference, precision, n, here);
         c.row = (size_t)n;
         spread((size_t)here, 8 * c.V, forward_rows, &c);
     }
@@ -96,29 +115,37 @@ void logprob_forward(float *logp, const LogprobExtra *extra, const float *x, con
 // z becomes dz.
 static void backward_rows(void *context, size_t first, size_t last, int thread) {
     const Chunk *c = context;
-    (void)thread;
+    Arena *scratch = pool_scratch(thread);
     for (size_t i = first; i < last; i++) {
-        float *z = c->z + i * c->V, max, total;
+        ArenaMark mark = arena_mark(scratch);
+        float *z = c->z + i * c->V, *d = c->ref ? c->ref + i * c->V : NULL, *e = NULL, kl = 0, max, total;
         size_t n = c->row + i;
         float g = c->dlogp[n] / c->temperature;
+        if (c->ref) kl = row_kl(d, e = arena_alloc(scratch, c->V * sizeof *e), &total, z, c->V);
         logprob_row(z, (int)c->V, c->target[n], &max, &total);
         kernels.softmax_scaled(z, z, max, total, -g, c->V);
         z[c->target[n]] += g;
+        float h = c->ref ? c->extra->reference->kl->grad[n] / c->temperature : 0;
+        for (size_t k = 0; c->ref && k < c->V; k++) z[k] = z[k] + (h * (e[k] / total)) * (d[k] - kl);
+        arena_release(scratch, mark);
     }
 }
 
 void logprob_backward(float *dx, float *dw, float *dz, const float *dlogp, const float *x, const void *w, DType type, const int32_t *target,
-                      float temperature, const LinearRows *head, int N, int D, int V) {
+                      float temperature, const LinearRows *head, const LogprobReference *reference, int N, int D, int V) {
     Arena *scratch = pool_scratch(0);
     ArenaMark mark = arena_mark(scratch);
     int rows = chunk_rows(N, V);
-    Chunk c = {.dlogp = dlogp, .target = target, .temperature = temperature, .V = (size_t)V};
+    LogprobExtra extra = {.reference = reference};
+    Chunk c = {.dlogp = dlogp, .extra = &extra, .target = target, .temperature = temperature, .V = (size_t)V};
+    if (reference) c.ref = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
     if (dz == NULL) c.z = arena_alloc(scratch, (size_t)rows * c.V * sizeof(float));
     for (int n = 0, here; n < N; n += here) {
         here = N - n <= rows ? N - n : linear_cut(head, n + rows) - n;
         const float *part = x + (size_t)n * (size_t)D;
         if (dz) c.z = dz + (size_t)n * c.V;
         else logits_forward(c.z, part, w, type, temperature, head->precision, here, D, V);
+        reference_logits(&c, reference, head->precision, n, here);
         c.row = (size_t)n;
         spread((size_t)here, 16 * c.V, backward_rows, &c);
         if (dx) gemm_nn(GEMM_ADD, head->precision, dx + (size_t)n * (size_t)D, (size_t)D, c.z, (size_t)V, w, type, here, D, V);
@@ -131,6 +158,7 @@ typedef struct {
     Tensor *y, *x, *w;
     const int32_t *target;
     float temperature;
+    const LogprobReference *reference;
     const TiedHead *tied;  // dz holds the logits until backward
     LinearRows rows;
 } LogprobContext;
@@ -144,8 +172,8 @@ static void backward(void *context) {
         dz = c->tied->dz;
         dw = NULL;
     }
-    logprob_backward(c->x->grad, dw, dz, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature, &c->rows, N,
-                     tensor_columns(c->x), V);
+    logprob_backward(c->x->grad, dw, dz, c->y->grad, tensor_f32(c->x), c->w->data, c->w->type, c->target, c->temperature, &c->rows,
+                     c->reference, N, tensor_columns(c->x), V);
 }
 
 Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float temperature, LinearRows rows, const LogprobExtra *extra) {
@@ -163,7 +191,8 @@ Tensor *logprob(Tape *tape, Tensor *x, Tensor *w, const int32_t *target, float t
     logprob_forward(tensor_f32(y), extra, tensor_f32(x), w->data, w->type, target, temperature, rows.precision, N, D, V);
     if (y->grad) {
         LogprobContext *c = arena_alloc(tape->arena, sizeof *c);
-        *c = (LogprobContext){y, x, w, target, temperature, tied, rows};
+        *c = (LogprobContext){y, x, w, target, temperature, NULL, tied, rows};
+        if (extra && extra->reference && extra->reference->kl->grad) c->reference = extra->reference;
         tape_record(tape, backward, c);
     }
     return y;

@@ -10,11 +10,6 @@ const char *clean_reason_name(CleanReason reason) {
 
 CleanOptions clean_options_default(void) { return (CleanOptions){.rule = CLEAN_SOUND, .cut_unfinished = false}; }
 
-void clean_counts_add(CleanCounts *a, const CleanCounts *b) {
-    for (int i = 0; i < CLEAN_REASONS; i++) a->count[i] += b->count[i];
-    a->dropped += b->dropped;
-}
-
 // The blanks that Python's strip() takes off: the reference's filter uses it, and both rules share it.
 static bool is_blank(uint32_t c) {
     return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||

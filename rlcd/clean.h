@@ -57,7 +57,4 @@ size_t clean_reply_size(Text text, bool cut);
 // "kept", "unfinished", "empty", "leaked", "not_utf8", "no_turn", "no_line": the names in run.json and in reports.
 const char *clean_reason_name(CleanReason reason);
 
-// Adds b's counts to a.
-void clean_counts_add(CleanCounts *a, const CleanCounts *b);
-
 #endif

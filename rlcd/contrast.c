@@ -19,6 +19,7 @@ Text contrast_text(Arena *arena, const Task *task, const Dialogue *prompt, int a
     Text wanted = side == SIDE_PLUS ? task->plus[affix] : task->minus[affix];
     Text opposite = side == SIDE_PLUS ? task->minus[affix] : task->plus[affix];
     Str s = str_make(arena);
+    str_append(&s, task_shots(arena, task, affix));
     for (int i = 0; i <= last; i++) {
         const DialogueTurn *turn = &prompt->turn[i];
         size_t end = i == last ? prompt->text.size : turn->end;

@@ -4,6 +4,8 @@
 //     p    \n\nHuman: A?\n\nAssistant: B.\n\nHuman: C?\n\nAssistant:
 //     p+   \n\nHuman: A?\n\nAssistant (minus): B.\n\nHuman: C?\n\nAssistant (plus):
 //     p-   \n\nHuman: A?\n\nAssistant (plus): B.\n\nHuman: C?\n\nAssistant (minus):
+// Before both stands what the task has of worked examples (few-shot contrast): the same text, in which only the affixes tell good from
+// bad, so that the surface of p+ and p- stays alike.
 #ifndef RLCD_CONTRAST_H
 #define RLCD_CONTRAST_H
 

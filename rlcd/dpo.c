@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/rng.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/op_gather.h"
@@ -38,7 +39,7 @@ typedef struct {
 
 // Both replies of B pairs in one pass. Adds the gradient of the loss times `weight`; -1, or the first pair whose loss is not finite:
 // then nothing was added.
-static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *const *state, int B, const DpoConfig *dpo, float weight,
+static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *state, int B, const DpoConfig *dpo, float weight,
                       Arena *arena) {
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
@@ -48,7 +49,7 @@ static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *cons
     for (int i = 0; i < B; i++) {
         reply[chosen[i] = 2 * i] = &pair[i]->chosen;
         reply[rejected[i] = 2 * i + 1] = &pair[i]->rejected;
-        tensor_f32(base)[i] = state[i]->reference[0] - state[i]->reference[1];
+        tensor_f32(base)[i] = state[i].reference[0] - state[i].reference[1];
     }
     ScoreRows rows = score_rows(reply, 2 * B, ROWS_ACTIONS, arena);
 
@@ -56,14 +57,14 @@ static int pairs_step(Role *policy, const PairTokens *const *pair, DpoPair *cons
     Tensor *difference = op_sub(&tape, op_gather(&tape, logp, chosen, B), op_gather(&tape, logp, rejected, B));
     Tensor *h = op_sub(&tape, difference, base);
     Tensor *loss = dpo->loss == DPO_SQUARED ? dpo_squared_loss(&tape, h, pair, dpo->beta)
-                                            : preference_loss(&tape, op_scale(&tape, h, dpo->beta), pair);
+                                            : preference_loss(&tape, op_scale(&tape, h, dpo->beta), pair, 0);
 
     int bad = -1;
     for (int i = 0; i < B; i++) {
-        for (int k = 0; k < 2; k++) state[i]->logp[k] = tensor_f32(logp)[2 * i + k];
-        state[i]->loss = tensor_f32(loss)[i];
+        for (int k = 0; k < 2; k++) state[i].logp[k] = tensor_f32(logp)[2 * i + k];
+        state[i].loss = tensor_f32(loss)[i];
         loss->grad[i] = weight;
-        if (bad < 0 && !isfinite(state[i]->loss)) bad = i;
+        if (bad < 0 && !isfinite(state[i].loss)) bad = i;
     }
     if (bad < 0) tape_backward(&tape);
     arena_release(arena, mark);
@@ -87,7 +88,7 @@ static Status score_reference(DpoPair *state, const Base *base, const PairTokens
 // ---- the loop
 
 // Statistics of one minibatch for metrics.jsonl, by TRL's names.
-static void log_step(Session *session, int64_t step, DpoPair *const *state, int n, float beta, float norm, float lr) {
+static void log_step(Session *session, int64_t step, DpoPair *state, int n, float beta, float norm, float lr) {
     static const char *const NAMES[] = {"loss",         "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins",
                                         "logps/chosen", "logps/rejected"};
     enum { COUNT = sizeof NAMES / sizeof *NAMES };
@@ -95,7 +96,7 @@ static void log_step(Session *session, int64_t step, DpoPair *const *state, int 
     float *value[COUNT];
     for (int k = 0; k < COUNT; k++) value[k] = arena_alloc(session->step, (size_t)n * sizeof **value);
     for (int i = 0; i < n; i++) {
-        const DpoPair *p = state[i];
+        const DpoPair *p = &state[i];
         float better = beta * (p->logp[0] - p->reference[0]), worse = beta * (p->logp[1] - p->reference[1]);
         float row[COUNT] = {p->loss, better, worse, better > worse, better - worse, p->logp[0], p->logp[1]};
         for (int k = 0; k < COUNT; k++) value[k][i] = row[k];
@@ -123,7 +124,7 @@ Status dpo_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
     schedule.warmup = (int64_t)(config->warmup_share * (double)total);
     int *order = arena_alloc(session->run, (size_t)n * sizeof *order), *length = arena_alloc(session->run, (size_t)batch * sizeof *length);
     uint32_t *work = arena_alloc(session->run, (size_t)n * sizeof *work);
-    DpoPair *all = arena_alloc(session->run, (size_t)n * sizeof *all), **state = arena_alloc(session->run, (size_t)batch * sizeof *state);
+    DpoPair *all = arena_alloc(session->run, (size_t)n * sizeof *all), *state = arena_alloc(session->run, (size_t)batch * sizeof *state);
     const PairTokens **chosen = arena_alloc(session->run, (size_t)batch * sizeof *chosen);
     RngKey shuffle = rng_key(session->seed, "dpo.shuffle");
 
@@ -140,25 +141,26 @@ Status dpo_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
         int first = (int)(step % per_epoch) * batch, size = n - first < batch ? n - first : batch;
         for (int i = 0; i < size; i++) {
             chosen[i] = &pairs[order[first + i]];
-            state[i] = &all[order[first + i]];
+            state[i] = all[order[first + i]];
             length[i] = chosen[i]->chosen.count + chosen[i]->rejected.count;
             tokens += length[i];
         }
 
         // Gradient of the minibatch: units of pairs, added in a fixed tree.
-        gradtree_begin(&tree);
-        for (int at = 0; at < size; at += unit) {
+        Status status = OK;
+        gradtree_begin(&tree, size, unit);
+        for (int i, end; status == OK && gradtree_next(&tree, &i, &end); gradtree_leaf(&tree, policy->params.grad))
             // As many pairs a pass as its rows allow: their number shows in no bit (numerics.md, G1).
-            for (int i = at, end = at + unit < size ? at + unit : size, B; i < end; i += B) {
+            for (int B; status == OK && i < end; i += B) {
                 B = llama_pass(policy->llama, length + i, end - i, session->rows);
                 int bad = pairs_step(policy, chosen + i, state + i, B, dpo, 1.0f / (float)size, session->step);
                 if (bad >= 0)
-                    return error_set(error, ERR_NUMERIC, "dpo step %lld: the loss of pair %d is not finite", (long long)step,
-                                     order[first + i + bad]);
+                    status = error_set(error, ERR_NUMERIC, "dpo step %lld: the loss of pair %d is not finite", (long long)step,
+                                       order[first + i + bad]);
             }
-            gradtree_leaf(&tree, policy->params.grad, at + unit >= size);
-        }
+        TRY(comm_agree(status, error));
         gradtree_end(&tree, policy->params.grad);
+        gradtree_share(&tree, state, sizeof *state, NULL);
 
         // Update.
         float norm, lr = schedule_rate(&schedule, step);
@@ -168,7 +170,7 @@ Status dpo_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
         TRY(metrics_end(session->metrics, error));
 
         // Store what is done.
-        bool last = step + 1 == total, stop = !last && session->stop_wanted();
+        bool last = step + 1 == total, stop = !last && session_stop(session);
         if (last || stop || (step + 1) % session->checkpoint_every == 0) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
         if (stop) return error_set(error, ERR_STOPPED, "dpo: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);
     }

@@ -122,12 +122,15 @@ static Status take_ids(const Row *row, Arena *arena, const char *key, const int3
 }
 
 // A copy that outlives the line; an absent text stays absent.
-static Text keep_text(Arena *arena, Text text) { return text.data == NULL ? text : text_copy(arena, text); }
+static Status take_copy(const Row *row, Arena *arena, const char *key, Text *out, Error *error) {
+    TRY(take_text(row, key, out, error));
+    if (out->data != NULL) *out = text_copy(arena, *out);
+    return OK;
+}
 
 // Fields beside the three texts. Keys that are not ours are passed over.
 static Status take_fields(const Row *row, Arena *arena, Pair *pair, Error *error) {
     int64_t affix, plus, minus;
-    Text task, p_plus, p_minus, method, tokenizer;
     TRY(take_int(row, "index", 0, INT64_MAX, row->index, &pair->index, error));
     TRY(take_int(row, "affix", -1, INT32_MAX, -1, &affix, error));
     TRY(take_int(row, "seed", 0, INT64_MAX, -1, &pair->seed, error));
@@ -136,19 +139,14 @@ static Status take_fields(const Row *row, Arena *arena, Pair *pair, Error *error
     TRY(json_number_or(row->object, "label", 1, &pair->label, row->where, error));
     if (!(pair->label >= 0 && pair->label <= 1))
         return error_set(error, ERR_DATA, "%s: \"label\" must lie in [0, 1], found %g", row->where, pair->label);
-    TRY(take_text(row, "task", &task, error));
-    TRY(take_text(row, "p_plus", &p_plus, error));
-    TRY(take_text(row, "p_minus", &p_minus, error));
-    TRY(take_text(row, "method", &method, error));
-    TRY(take_text(row, "tokenizer", &tokenizer, error));
+    TRY(take_copy(row, arena, "task", &pair->task, error));
+    TRY(take_copy(row, arena, "p_plus", &pair->p_plus, error));
+    TRY(take_copy(row, arena, "p_minus", &pair->p_minus, error));
+    TRY(take_copy(row, arena, "method", &pair->method, error));
+    TRY(take_copy(row, arena, "tokenizer", &pair->tokenizer, error));
     pair->affix = (int)affix;
     pair->tries_plus = (int)plus;
     pair->tries_minus = (int)minus;
-    pair->task = keep_text(arena, task);
-    pair->p_plus = keep_text(arena, p_plus);
-    pair->p_minus = keep_text(arena, p_minus);
-    pair->method = keep_text(arena, method);
-    pair->tokenizer = keep_text(arena, tokenizer);
     TRY(take_ids(row, arena, "chosen_ids", &pair->chosen_ids, &pair->chosen_count, error));
     return take_ids(row, arena, "rejected_ids", &pair->rejected_ids, &pair->rejected_count, error);
 }
@@ -347,7 +345,10 @@ Status pairs_read(PairList *out, Arena *arena, const char *const *paths, int fil
     Status status = OK;
     int room = 0;
     *out = (PairList){0};
-    for (int f = 0; f < files && status == OK; f++) status = read_file(out, arena, &list, &room, paths[f], task, error);
+    for (int f = 0, i = 0; f < files && status == OK; f++) {
+        status = read_file(out, arena, &list, &room, paths[f], task, error);
+        for (; i < out->count; i++) out->pair[i].file = f;
+    }
     // The finished list moves to the caller's arena; the place it leaves is what sorting works in.
     if (status == OK) {
         Pair *pair = arena_alloc(arena, (size_t)out->count * sizeof *pair);

@@ -20,6 +20,7 @@ typedef struct {
     Text tokenizer;           // names the tokenizer that the ids belong to (a hash); ids of another one are not used
     const int32_t *chosen_ids, *rejected_ids;  // sampled ids without the one that ended the reply; NULL: tokenise the text
     int chosen_count, rejected_count;
+    int file;  // which of several it was read from
 } Pair;
 
 // Rows that are well formed but cannot be used as a comparison, by reason.

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "rlcd/batch.h"
 #include "tensor/base/status.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/op_add.h"
@@ -13,16 +14,7 @@
 #include "tensor/op_scale.h"
 #include "tensor/op_square.h"
 #include "tensor/op_sub.h"
-
-bool kl_from_name(const char *name, KlKind *kind) {
-    static const char *const NAMES[] = {"clamp", "k1", "k2", "k3"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, NAMES[i]) == 0) {
-            *kind = (KlKind)i;
-            return true;
-        }
-    return false;
-}
+#include "tensor/op_sum.h"
 
 void ppo_kl(float *kl, const float *logp, const float *ref_logp, int T, KlKind kind) {
     for (int t = 0; t < T; t++) {
@@ -32,6 +24,7 @@ void ppo_kl(float *kl, const float *logp, const float *ref_logp, int T, KlKind k
             case KL_K1: kl[t] = l; break;
             case KL_K2: kl[t] = (l * l) * 0.5f; break;
             case KL_K3: kl[t] = (exp_f32(-l) - 1.0f) + l; break;
+            case KL_FULL: break;
         }
     }
 }
@@ -61,6 +54,38 @@ void ppo_estimate_advantage(float *advantage, float *returns, const float *rewar
     }
 }
 
+// A_i = R_i - (sum of R - R_i) / (k - 1)
+void ppo_leave_one_out(float *advantage, const float *returns, int k) {
+    memcpy(advantage, returns, (size_t)k * sizeof *advantage);
+    float total = tree_sum(advantage, k);
+    for (int i = 0; i < k; i++) advantage[i] = returns[i] - (total - returns[i]) / (float)(k - 1);
+}
+
+// A_i = (R_i - mean) / sqrt(variance + 1e-8), or A_i = R_i - mean
+void ppo_group_advantage(float *advantage, const float *returns, int k, bool divide) {
+    memcpy(advantage, returns, (size_t)k * sizeof *advantage);
+    float mean = tree_sum(advantage, k) / (float)k;
+    for (int i = 0; i < k; i++) advantage[i] = (returns[i] - mean) * (returns[i] - mean);
+    float variance = tree_sum(advantage, k) / (float)k;
+    for (int i = 0; i < k; i++) advantage[i] = returns[i] - mean;
+    if (divide) ppo_whiten(advantage, k, 0, variance, true);
+}
+
+void ppo_add_scores(PpoMoments *all, const float *score, float *work, int n) {
+    memcpy(work, score, (size_t)n * sizeof *work);
+    float mean = tree_sum(work, n) / (float)n;
+    for (int i = 0; i < n; i++) work[i] = (score[i] - mean) * (score[i] - mean);
+    double off = (double)mean - all->mean, total = all->n + n;
+    all->square += (double)tree_sum(work, n) + off * off * (all->n * n / total);
+    all->mean += off * n / total;
+    all->n = total;
+}
+
+float ppo_scale_score(const PpoMoments *all, float score, bool shift) {
+    double deviation = all->n > 1 ? sqrt(all->square / (all->n - 1)) : 0;
+    return (float)(((double)score - (shift ? all->mean : 0)) / (deviation + 0x1p-23));
+}
+
 void ppo_whiten(float *x, int T, float mean, float variance, bool shift_mean) {
     float deviation = sqrtf(variance + 1e-8f);
     for (int t = 0; t < T; t++) {
@@ -88,6 +113,27 @@ Tensor *ppo_policy_loss(Tape *tape, Tensor *logp, const float *old_logp, const f
     Tensor *cut = op_mul(tape, op_clip(tape, ratio, 1.0f - eps, 1.0f + eps), minus_a);
     if (clipped) *clipped = count_larger(plain, cut);
     return op_max(tape, plain, cut);
+}
+
+// d loss / d logp_t = -A ratio for every t of a reply whose ratio is not clipped, else 0.
+Tensor *ppo_sequence_loss(Tape *tape, Tensor *logp, const float *old_logp, const float *advantage, const int *first, int B, float eps,
+                          int *clipped) {
+    Tensor *whole = op_sum(tape, logp, first, B), *old = op_sum(NULL, constant(logp, old_logp), first, B);
+    float *a = arena_alloc(logp->arena, (size_t)B * sizeof *a);
+    for (int b = 0; b < B; b++) a[b] = advantage[first[b]];
+    return ppo_policy_loss(tape, whole, tensor_f32(old), a, eps, clipped);
+}
+
+// l = logp - ref_logp; k3: loss = coef (exp(-l) - 1 + l), d loss / d logp = coef (1 - exp(-l))
+Tensor *ppo_kl_loss(Tape *tape, Tensor *logp, const float *ref_logp, float coef, KlKind kind) {
+    Tensor *l = op_sub(tape, logp, constant(logp, ref_logp));
+    if (kind == KL_K1) return op_scale(tape, l, coef);
+    if (kind == KL_CLAMP) return op_scale(tape, op_clip(tape, l, 0, INFINITY), coef);
+    if (kind == KL_K2) return op_scale(tape, op_square(tape, l), 0.5f * coef);
+    float *one = arena_alloc(logp->arena, tensor_count(l) * sizeof *one);
+    for (size_t i = 0; i < tensor_count(l); i++) one[i] = 1;
+    Tensor *less = op_sub(tape, op_exp(tape, op_scale(tape, l, -1)), constant(logp, one));
+    return op_scale(tape, op_add(tape, less, l), coef);
 }
 
 Tensor *ppo_value_loss(Tape *tape, Tensor *value, const float *old_value, const float *returns, float eps, int *clipped) {

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "nn/linear.h"
+#include "tensor/base/comm.h"
 #include "tensor/base/rng.h"
 #include "tensor/op_add.h"
 #include "tensor/op_gather.h"
 #include "tensor/op_log_sigmoid.h"
 #include "tensor/op_mul.h"
 #include "tensor/op_scale.h"
+#include "tensor/op_square.h"
 #include "tensor/op_sub.h"
 
 PreferenceConfig preference_default(void) {
@@ -73,6 +75,7 @@ Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, 
         t->chosen = sequence_join(arena, kept, n_prompt, chosen, n_chosen, base->end);
         t->rejected = sequence_join(arena, kept, n_prompt, rejected, n_rejected, base->end);
         t->label = (float)p->label;
+        t->pair = i;
         fit->kept++;
     }
     if (fit->kept == 0) return error_set(error, ERR_DATA, "pairs: none of %d fits into %d tokens", pairs->count, max_tokens);
@@ -87,16 +90,28 @@ Sequence *preference_replies(const PairTokens *pairs, int n, Arena *arena) {
 
 // ---- the loss of pairs
 
-Tensor *preference_loss(Tape *tape, Tensor *margin, const PairTokens *const *pair) {
+// x - lead
+static Tensor *less_lead(Tape *tape, Tensor *x, float lead) {
+    if (lead == 0) return x;
+    Tensor *all = tensor_new_2d(x->arena, false, tensor_rows(x), 1);
+    for (int i = 0; i < tensor_rows(x); i++) tensor_f32(all)[i] = lead;
+    return op_sub(tape, x, all);
+}
+
+Tensor *preference_loss(Tape *tape, Tensor *margin, const PairTokens *const *pair, float lead) {
     int B = tensor_rows(margin);
     Tensor *plus = tensor_new_2d(margin->arena, false, B, 1), *minus = tensor_new_2d(margin->arena, false, B, 1);
     for (int i = 0; i < B; i++) {
         tensor_f32(plus)[i] = -pair[i]->label;
         tensor_f32(minus)[i] = pair[i]->label - 1;
     }
-    Tensor *right = op_mul(tape, op_log_sigmoid(tape, margin), plus);
-    Tensor *wrong = op_mul(tape, op_log_sigmoid(tape, op_scale(tape, margin, -1)), minus);
+    Tensor *right = op_mul(tape, op_log_sigmoid(tape, less_lead(tape, margin, lead)), plus);
+    Tensor *wrong = op_mul(tape, op_log_sigmoid(tape, less_lead(tape, op_scale(tape, margin, -1), lead)), minus);
     return op_add(tape, right, wrong);
+}
+
+Tensor *preference_centre(Tape *tape, Tensor *better, Tensor *worse, float coef) {
+    return op_scale(tape, op_square(tape, op_add(tape, better, worse)), coef);
 }
 
 typedef struct {
@@ -105,7 +120,8 @@ typedef struct {
 
 // The loss of d = r+ - r- for B pairs in one pass. Adds their gradient times `weight`; -1, or the first pair whose loss is not finite:
 // then nothing was added.
-static int pairs_step(PairResult *results, Role *model, const PairTokens *const *pair, int B, float weight, Arena *arena) {
+static int pairs_step(PairResult *results, Role *model, const PairTokens *const *pair, int B, const PreferenceConfig *c, float weight,
+                      Arena *arena) {
     ArenaMark mark = arena_mark(arena);
     Tape tape = tape_make(arena);
     size_t n = (size_t)B;
@@ -125,12 +141,13 @@ static int pairs_step(PairResult *results, Role *model, const PairTokens *const 
 
     Tensor *r = linear(&tape, score_hidden(&tape, model, &rows, arena), model->head, NULL, llama_rows(model->llama, rows.B, rows.first));
     Tensor *better = op_gather(&tape, r, chosen, B), *worse = op_gather(&tape, r, rejected, B);
-    Tensor *loss = preference_loss(&tape, op_sub(&tape, better, worse), pair);
+    Tensor *loss = preference_loss(&tape, op_sub(&tape, better, worse), pair, c->margin);
+    if (c->centring > 0) loss = op_add(&tape, loss, preference_centre(&tape, better, worse, c->centring));
 
     int bad = -1;
     for (int i = 0; i < B; i++) {
         results[i] = (PairResult){tensor_f32(loss)[i], tensor_f32(better)[i], tensor_f32(worse)[i]};
-        loss->grad[i] = weight;
+        loss->grad[i] = c->weight ? weight * c->weight[pair[i]->pair] : weight;
         if (bad < 0 && !isfinite(results[i].loss)) bad = i;
     }
     if (bad < 0) tape_backward(&tape);
@@ -231,33 +248,30 @@ Status preference_train(Role **out, const Base *base, const PairTokens *pairs, i
         }
 
         // Gradient of the minibatch: units of pairs, added in a fixed tree.
-        gradtree_begin(&tree);
-        for (int at = 0; at < size; at += unit) {
+        Status status = OK;
+        gradtree_begin(&tree, size, unit);
+        for (int i, end; status == OK && gradtree_next(&tree, &i, &end); gradtree_leaf(&tree, model->params.grad))
             // As many pairs a pass as its rows allow: their number shows in no bit (numerics.md, G1).
-            for (int i = at, end = at + unit < size ? at + unit : size, B; i < end; i += B) {
+            for (int B; status == OK && i < end; i += B) {
                 B = llama_pass(model->llama, length + i, end - i, session->rows);
-                int bad = pairs_step(results + i, model, chosen + i, B, 1.0f / (float)size, session->step);
+                int bad = pairs_step(results + i, model, chosen + i, B, config, 1.0f / (float)size, session->step);
                 if (bad >= 0)
-                    return error_set(error, ERR_NUMERIC,
-                                     "preference step %lld: the loss of pair %d is not finite; the newest checkpoint is unharmed",
-                                     (long long)step, order[first + i + bad]);
+                    status = error_set(error, ERR_NUMERIC,
+                                       "preference step %lld: the loss of pair %d is not finite; the newest checkpoint is unharmed",
+                                       (long long)step, order[first + i + bad]);
             }
-            gradtree_leaf(&tree, model->params.grad, at + unit >= size);
-        }
+        TRY(comm_agree(status, error));
         gradtree_end(&tree, model->params.grad);
+        gradtree_share(&tree, results, sizeof *results, NULL);
 
         // Update.
         float norm, lr = schedule_rate(&schedule, step);
-        Status status = optimizer_step(&optimizer, lr, &norm, error);
-        if (status != OK) {
-            error_prefix(error, "preference step %lld", (long long)step);
-            return status;
-        }
+        if (optimizer_step(&optimizer, lr, &norm, error) != OK) return error_prefix(error, "preference step %lld", (long long)step);
         log_step(session, step, results, size, norm, lr, start, tokens);
         TRY(metrics_end(session->metrics, error));
 
         // Store what is done.
-        bool last = step + 1 == total, stop = !last && session->stop_wanted();
+        bool last = step + 1 == total, stop = !last && session_stop(session);
         if (stop || (!last && (step + 1) % session->checkpoint_every == 0)) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
         if (stop)
             return error_set(error, ERR_STOPPED, "preference: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);

@@ -23,7 +23,10 @@ typedef struct {
     AdapterConfig adapter;
     bool train_all;   // every weight instead of an adapter
     float head_init;  // the head starts with deviation head_init / sqrt(D + 1)
-    int max_tokens;  // prompt + reply + end; longer ones lose the prompt's left
+    int max_tokens;   // prompt + reply + end; longer ones lose the prompt's left
+    float margin;     // by how much the better score must lead (Touvron et al., 2023, arXiv 2307.09288, equation 2, a constant)
+    float centring;   // of preference_centre
+    const float *weight;  // of each pair's loss, by PairTokens.pair; NULL: 1
 } PreferenceConfig;
 
 // The recipe's defaults; each names its source in the definition.
@@ -33,6 +36,7 @@ PreferenceConfig preference_default(void);
 typedef struct {
     Sequence chosen, rejected;
     float label;
+    int pair;  // its place in the list
 } PairTokens;
 
 // How pairs met the length limit.
@@ -50,8 +54,11 @@ Status preference_tokens(PairTokens **out, PairFit *fit, const PairList *pairs, 
 // The replies of n pairs, chosen and rejected in turn, in `arena`: [2 n].
 Sequence *preference_replies(const PairTokens *pairs, int n, Arena *arena);
 
-// -label * log sigmoid(margin) - (1 - label) * log sigmoid(-margin) of B pairs, from their margins [B, 1].
-Tensor *preference_loss(Tape *tape, Tensor *margin, const PairTokens *const *pair);
+// -label * log sigmoid(margin - lead) - (1 - label) * log sigmoid(-margin - lead) of B pairs, from their margins [B, 1].
+Tensor *preference_loss(Tape *tape, Tensor *margin, const PairTokens *const *pair, float lead);
+
+// coef * (r+ + r-)^2 of B pairs, which draws the scores to a mean of 0 (Eisenstein et al., 2023, arXiv 2312.09244).
+Tensor *preference_centre(Tape *tape, Tensor *better, Tensor *worse, float coef);
 
 // Trains a new role on pairs and stores checkpoints; the last one also holds mean and deviation of the scores of scale[0 .. n_scale)
 // (NULL: of all replies trained on), by which score_preference normalises. `model` lives in session->run. ERR_STOPPED: a checkpoint

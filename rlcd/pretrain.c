@@ -175,16 +175,14 @@ static void train_batch(Role *model, GradTree *tree, const PretrainPiece *const 
     ArenaMark mark = arena_mark(session->step);
     int *lengths = arena_alloc(session->step, (size_t)size * sizeof *lengths);
     for (int i = 0; i < size; i++) lengths[i] = piece[i]->count - 1;
-    gradtree_begin(tree);
-    for (int at = 0; at < size; at += unit) {
-        int end = at + unit < size ? at + unit : size;
-        for (int i = at, B; i < end; i += B) {
+    gradtree_begin(tree, size, unit);
+    for (int i, end; gradtree_next(tree, &i, &end); gradtree_leaf(tree, model->params.grad))
+        for (int B; i < end; i += B) {
             B = llama_pass(model->llama, lengths + i, end - i, session->rows);
             train_pieces(model, piece + i, lengths + i, result + i, B, divisor, session->step);
         }
-        gradtree_leaf(tree, model->params.grad, end == size);
-    }
     gradtree_end(tree, model->params.grad);
+    gradtree_share(tree, result, sizeof *result, NULL);
     arena_release(session->step, mark);
 }
 
@@ -289,7 +287,7 @@ Status pretrain_train(Role **out, double *loss, const Base *base, const Pretrain
         step++;
 
         // Store what is done.
-        bool last = tokens >= config->tokens, stop = !last && session->stop_wanted();
+        bool last = tokens >= config->tokens, stop = !last && session_stop(session);
         if (stop || last || step % session->checkpoint_every == 0) {
             place[0].value = (double)tokens;
             place[1].value = (double)epoch;

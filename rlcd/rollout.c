@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rlcd/clean.h"
+#include "tensor/base/comm.h"
 
 static Text plain_form(const void *context, const Dialogue *prompt, int k, Arena *arena) {
     (void)context, (void)k, (void)arena;
@@ -81,7 +82,8 @@ static Status sampling_done(void *context, const GenerateRequest *request, const
     memcpy(r->logp, result->logprob, (size_t)T * sizeof(float));
     s->finished++;
     s->session->progress("sampling", s->finished, s->n, "");
-    if (s->session->stop_wanted()) return error_set(error, ERR_STOPPED, "stopped while sampling");
+    // With several ranks they are all there by now (generate_all).
+    if (comm_size() == 1 && s->session->stop_wanted()) return error_set(error, ERR_STOPPED, "stopped while sampling");
     return OK;
 }
 
@@ -89,7 +91,9 @@ Status rollout_sample(Rollout *rollouts, const PromptTokens *const *prompts, int
                       const GenerateConfig *config, bool cut_unfinished, uint32_t step, Arena *arena, Session *session, Error *error) {
     Sampling sampling = {rollouts, prompts, n, 0, 0, base, config, cut_unfinished, step, arena, session};
     GenerateSource source = {sampling_next, sampling_done, &sampling};
-    return generate_run(policy->llama, policy->adapter, base->tokenizer, config, &source, session->step, error);
+    GenerateConfig generate = *config;
+    generate.stop_wanted = session->stop_wanted;
+    return generate_all(policy->llama, policy->adapter, base->tokenizer, &generate, &source, session->step, error);
 }
 
 // ---- scoring

@@ -5,10 +5,11 @@
 
 #include "nn/checkpoint.h"
 
-// Blocks of an optimizer's file: both moments beside the values' names.
-static void moment_blocks(CheckpointBlock block[2], const SavedRole *role) {
-    block[0] = (CheckpointBlock){"m.", &role->role->params, role->optimizer->m};
-    block[1] = (CheckpointBlock){"v.", &role->role->params, role->optimizer->v};
+// Blocks of an optimizer's file: both moments beside the values' names. Several ranks hold slices of them; the file does not tell.
+static void moment_blocks(CheckpointBlock block[2], const SavedRole *role, Arena *arena) {
+    const Optimizer *o = role->optimizer;
+    block[0] = (CheckpointBlock){"m.", &role->role->params, optimizer_whole(o, o->m, arena)};
+    block[1] = (CheckpointBlock){"v.", &role->role->params, optimizer_whole(o, o->v, arena)};
 }
 
 // "NAME.safetensors", "NAME.optimizer.safetensors", "NAME.key": names live in the arena.
@@ -50,7 +51,7 @@ Status save_write(Session *session, int64_t step, const SavedRole *roles, int n_
         CheckpointBlock values = {"", &roles[i].role->params, roles[i].role->params.value}, moments[2];
         TRY_DONE(checkpoint_add_blocks(&w, join(session->run, roles[i].name, ".safetensors"), &values, 1, error));
         if (roles[i].optimizer) {
-            moment_blocks(moments, &roles[i]);
+            moment_blocks(moments, &roles[i], session->run);
             TRY_DONE(checkpoint_add_blocks(&w, join(session->run, roles[i].name, ".optimizer.safetensors"), moments, 2, error));
         }
         put_shape(&w, session->run, &roles[i]);
@@ -63,6 +64,16 @@ Status save_write(Session *session, int64_t step, const SavedRole *roles, int n_
 done:
     arena_release(session->run, mark);
     return status;
+}
+
+// Mean and deviation of a role's scores.
+static Status read_scale(Role *role, const Checkpoint *c, const char *name, Arena *arena, Error *error) {
+    double mean, deviation;
+    TRY(json_need_number(c->state, join(arena, name, ".mean"), &mean, c->where, error));
+    TRY(json_need_number(c->state, join(arena, name, ".deviation"), &deviation, c->where, error));
+    role->mean = (float)mean;
+    role->deviation = (float)deviation;
+    return OK;
 }
 
 Status save_read(Session *session, int64_t *step, uint64_t *metrics_offset, SavedRole *roles, int n_roles, SavedNumber *numbers,
@@ -82,16 +93,15 @@ Status save_read(Session *session, int64_t *step, uint64_t *metrics_offset, Save
     TRY_DONE(checkpoint_expect_int(&c, "seed", (int64_t)session->seed, error));
     for (int i = 0; i < n_roles; i++) {
         Role *role = roles[i].role;
-        double mean, deviation;
         TRY_DONE(checkpoint_read_params(&c, join(session->run, roles[i].name, ".safetensors"), &role->params, error));
-        TRY_DONE(json_need_number(c.state, join(session->run, roles[i].name, ".mean"), &mean, c.where, error));
-        TRY_DONE(json_need_number(c.state, join(session->run, roles[i].name, ".deviation"), &deviation, c.where, error));
-        role->mean = (float)mean;
-        role->deviation = (float)deviation;
+        TRY_DONE(read_scale(role, &c, roles[i].name, session->run, error));
         if (roles[i].optimizer) {
             CheckpointBlock moments[2];
-            moment_blocks(moments, &roles[i]);
+            Optimizer *o = roles[i].optimizer;
+            moment_blocks(moments, &roles[i], session->run);
             TRY_DONE(checkpoint_read_blocks(&c, join(session->run, roles[i].name, ".optimizer.safetensors"), moments, 2, error));
+            if (moments[0].value != o->m) memcpy(o->m, moments[0].value + o->first, o->count * sizeof *o->m);
+            if (moments[1].value != o->v) memcpy(o->v, moments[1].value + o->first, o->count * sizeof *o->v);
             TRY_DONE(json_need_int(c.state, join(session->run, roles[i].name, ".updates"), 0, INT64_MAX, &roles[i].optimizer->step, c.where,
                                    error));
         }
@@ -141,7 +151,6 @@ Status save_load_role(Role **role, const Base *base, const char *dir, const char
     TRY(checkpoint_open_newest(&c, &found, arena, dir, session->warn, error));
     if (!found) return error_set(error, ERR_DATA, "%s: expected a checkpoint with a %s model, found none", dir, name);
     RoleConfig config;
-    double mean, deviation;
     Status status = OK;
     if (checkpoint_file(&c, join(arena, name, ".safetensors")) == NULL) {
         status = error_set(error, ERR_DATA, "%s: expected a %s model, found none", c.path, name);
@@ -150,10 +159,7 @@ Status save_load_role(Role **role, const Base *base, const char *dir, const char
     TRY_DONE(read_shape(&config, &c, name, arena, error));
     *role = role_make(arena, base, &config, 0);
     TRY_DONE(checkpoint_read_params(&c, join(arena, name, ".safetensors"), &(*role)->params, error));
-    TRY_DONE(json_need_number(c.state, join(arena, name, ".mean"), &mean, c.where, error));
-    TRY_DONE(json_need_number(c.state, join(arena, name, ".deviation"), &deviation, c.where, error));
-    (*role)->mean = (float)mean;
-    (*role)->deviation = (float)deviation;
+    status = read_scale(*role, &c, name, arena, error);
 done:
     checkpoint_close(&c);
     return status;

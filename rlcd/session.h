@@ -25,7 +25,11 @@ typedef struct {
     void (*warn)(const char *sentence);
 } Session;
 
-// Fills the machine's part of the current metrics line: wall_s since `start`, rss_bytes, tokens_per_s.
+// Whether a stop is wanted of any rank, together: all stop at the same step.
+bool session_stop(const Session *session);
+
+// Fills the machine's part of the current metrics line: wall_s since `start`, rss_bytes, tokens_per_s; with several ranks what they sent
+// and waited so far: comm_bytes, comm_s.
 void session_metrics(Session *session, double start, double tokens);
 
 #endif

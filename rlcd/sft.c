@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/rng.h"
 #include "tensor/op_scale.h"
 #include "tensor/op_sum.h"
@@ -74,19 +75,20 @@ Status sft_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
         }
 
         // Gradient of the minibatch: units of replies, added in a fixed tree.
-        gradtree_begin(&tree);
-        for (int at = 0; at < size; at += unit) {
+        Status status = OK;
+        gradtree_begin(&tree, size, unit);
+        for (int i, end; status == OK && gradtree_next(&tree, &i, &end); gradtree_leaf(&tree, policy->params.grad))
             // As many replies a pass as its rows allow: their number shows in no bit (numerics.md, G1).
-            for (int i = at, end = at + unit < size ? at + unit : size, B; i < end; i += B) {
+            for (int B; status == OK && i < end; i += B) {
                 B = llama_pass(policy->llama, length + i, end - i, session->rows);
                 int bad = replies_step(losses + i, policy, reply + i, B, 1.0f / (float)actions, session->step);
                 if (bad >= 0)
-                    return error_set(error, ERR_NUMERIC, "sft step %lld: the loss of pair %d is not finite", (long long)step,
-                                     order[first + i + bad]);
+                    status = error_set(error, ERR_NUMERIC, "sft step %lld: the loss of pair %d is not finite", (long long)step,
+                                       order[first + i + bad]);
             }
-            gradtree_leaf(&tree, policy->params.grad, at + unit >= size);
-        }
+        TRY(comm_agree(status, error));
         gradtree_end(&tree, policy->params.grad);
+        gradtree_share(&tree, losses, sizeof *losses, NULL);
 
         // Update.
         float norm, lr = schedule_rate(&schedule, step);
@@ -100,7 +102,7 @@ Status sft_train(Role **out, const Base *base, const PairTokens *pairs, int n, c
         TRY(metrics_end(session->metrics, error));
 
         // Store what is done.
-        bool last = step + 1 == total, stop = !last && session->stop_wanted();
+        bool last = step + 1 == total, stop = !last && session_stop(session);
         if (last || stop || (step + 1) % session->checkpoint_every == 0) TRY(save_write(session, step + 1, saved, 1, NULL, 0, error));
         if (stop) return error_set(error, ERR_STOPPED, "sft: stopped after step %lld of %lld", (long long)(step + 1), (long long)total);
     }

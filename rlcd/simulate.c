@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rlcd/samples.h"
+#include "tensor/base/comm.h"
 #include "tensor/base/json.h"
 
 SimulateConfig simulate_default(void) {
@@ -15,7 +16,7 @@ SimulateConfig simulate_default(void) {
     return config;
 }
 
-enum { PLUS, MINUS, SIDES };
+enum { PLUS, MINUS, SIDES, BLOCK_ROUNDS = 8 };
 
 // One side of one prompt on its way.
 typedef struct {
@@ -49,6 +50,8 @@ typedef struct {
     Work *work;             // one for each prompt of the shard that is not done yet
     int n, begun, written;  // prompts prepared; prompts on disk
     FileAppend pairs, rejected;
+    Arena lines;  // of the block, with several ranks
+    Str held;     // this rank's lines, each behind a '+' or '-': a pair or not
     Error error;  // of preparing, told by the next done()
     Status status;
 } Simulation;
@@ -146,6 +149,29 @@ static void write_outcomes(Str *line, const Work *w) {
     str_append_char(line, '}');
 }
 
+// A finished line: written by rank 0, counted by all.
+static Status put_line(Simulation *s, bool pair, Text line, Error *error) {
+    ArenaMark mark = arena_mark(s->session->run);
+    const Json *json;
+    TRY(append_line(pair ? &s->pairs : &s->rejected, line, error));
+    TRY(json_parse(&json, s->session->run, line, "a line of simulate", error));
+    count_stored(s->result, json);
+    s->result->kept += pair;
+    s->result->dropped += !pair;
+    s->result->counts.dropped += !pair;
+    arena_release(s->session->run, mark);
+    return OK;
+}
+
+// Writes a line, or keeps it for rank 0.
+static Status write_line(Simulation *s, bool pair, Text line, Error *error) {
+    if (comm_size() == 1) return put_line(s, pair, line, error);
+    str_append_char(&s->held, pair ? '+' : '-');
+    str_append(&s->held, line);
+    str_append_char(&s->held, '\n');
+    return OK;
+}
+
 static Status write_pair(Simulation *s, Work *w, Error *error) {
     Pair pair = pair_make();
     pair.prompt = w->dialogue.text;
@@ -175,7 +201,7 @@ static Status write_pair(Simulation *s, Work *w, Error *error) {
     line.size--;
     write_outcomes(&line, w);
     str_append_char(&line, '}');
-    return append_line(&s->pairs, str_text(&line), error);
+    return write_line(s, true, str_text(&line), error);
 }
 
 static Status write_rejected(Simulation *s, Work *w, Error *error) {
@@ -184,7 +210,7 @@ static Status write_rejected(Simulation *s, Work *w, Error *error) {
     str_printf(&line, "{\"index\":%lld,\"side\":\"%s\"", (long long)w->prompt->index, side);
     write_outcomes(&line, w);
     str_append_char(&line, '}');
-    return append_line(&s->rejected, str_text(&line), error);
+    return write_line(s, false, str_text(&line), error);
 }
 
 // Nothing more is drawn for this side.
@@ -197,12 +223,7 @@ static Status flush(Simulation *s, Error *error) {
         Work *w = &s->work[s->written];
         if (!is_settled(&w->side[PLUS]) || !is_settled(&w->side[MINUS])) return OK;
         bool complete = w->side[PLUS].kept && w->side[MINUS].kept;
-        w->counts.dropped = !complete;
         TRY(complete ? write_pair(s, w, error) : write_rejected(s, w, error));
-        s->result->cut += w->cut;
-        s->result->kept += complete;
-        s->result->dropped += !complete;
-        clean_counts_add(&s->result->counts, &w->counts);
         arena_free(&w->arena);
         w->live = false;
         s->written++;
@@ -305,10 +326,29 @@ static Status add_bans(SamplerConfig *sampler, const Task *task, const Base *bas
     return OK;
 }
 
+// The lines of all ranks in the order of the block's prompts, up to the first that is missing. Together.
+static Status merge_lines(Simulation *s, int n, Status status, Error *error) {
+    size_t at[COMM_RANKS + 1], offset[COMM_RANKS + 1];
+    const char *all = comm_collect(s->held.data, s->held.size, offset, &s->lines);
+    memcpy(at, offset, sizeof at);
+    for (int i = 0, r = 0; i < n && at[r] < offset[r + 1]; i++, r = (r + 1) % comm_size()) {
+        const char *line = all + at[r] + 1;
+        Text text = {line, (size_t)((const char *)memchr(line, '\n', offset[r + 1] - at[r] - 1) - line)};
+        TRY(put_line(s, line[-1] == '+', text, error));
+        at[r] += text.size + 2;
+    }
+    s->session->progress("simulate", s->result->kept + s->result->dropped, s->result->prompts, "");
+    s->held = str_make(&s->lines);
+    arena_reset(&s->lines);
+    return comm_agree(status, error);
+}
+
 Status simulate_run(SimulateResult *result, const Base *base, const Task *task, const PromptList *prompts, const SimulateConfig *config,
                     Session *session, Error *error) {
     *result = (SimulateResult){0};
-    Simulation s = {.result = result, .base = base, .task = task, .config = config, .session = session};
+    Simulation s = {.result = result, .base = base, .task = task, .config = config, .session = session,
+                    .lines = arena_make("simulate.lines", 0)};
+    s.held = str_make(&s.lines);
     const char *pairs_path = path_join(session->run, session->dir, "pairs.jsonl"),
                *rejected_path = path_join(session->run, session->dir, "rejected.jsonl");
 
@@ -320,15 +360,17 @@ Status simulate_run(SimulateResult *result, const Base *base, const Task *task, 
         append_close(&s.pairs, NULL);
         return status;
     }
-    TRY_DONE(read_done(result, pairs_path, &result->kept, &last, session->run, error));
-    TRY_DONE(read_done(result, rejected_path, &result->dropped, &last, session->run, error));
+    status = read_done(result, pairs_path, &result->kept, &last, session->run, error);
+    if (status == OK) status = read_done(result, rejected_path, &result->dropped, &last, session->run, error);
+    TRY_DONE(comm_agree(status, error));
     result->counts.dropped = result->dropped;
 
-    s.work = arena_zeros(session->run, (size_t)prompts->count + 1, sizeof *s.work);
+    const Prompt **todo = arena_alloc(session->run, ((size_t)prompts->count + 1) * sizeof *todo);
+    int n = 0;
     for (int i = 0; i < prompts->count; i++) {
         if (i % config->shards != config->shard) continue;
         result->prompts++;
-        if (prompts->prompt[i].index > last) s.work[s.n++].prompt = &prompts->prompt[i];
+        if (prompts->prompt[i].index > last) todo[n++] = &prompts->prompt[i];
     }
 
     GenerateConfig generate = config->generate;
@@ -339,22 +381,33 @@ Status simulate_run(SimulateResult *result, const Base *base, const Task *task, 
     TRY_DONE(add_bans(&generate.sampler, task, base, session->run, error));
     GenerateSource source = {next_request, take_result, &s};
     session->progress("simulate", result->kept + result->dropped, result->prompts, "");
-    if (s.n) TRY_DONE(generate_run(&base->llama, NULL, base->tokenizer, &generate, &source, session->step, error));
-    if (s.status != OK) {
-        *error = s.error;
-        status = s.status;
-        goto done;
+    // One block with one rank; several ranks hand their lines over after each.
+    int ranks = comm_size(), block = ranks == 1 ? n : ranks * config->generate.slots * BLOCK_ROUNDS;
+    for (int at = 0; at < n && status == OK; at += block) {
+        s.n = s.begun = s.written = 0;
+        s.work = arena_zeros(session->run, (size_t)(n - at < block ? n - at : block), sizeof *s.work);
+        for (int i = at; i < n && i < at + block; i++)
+            if (i % ranks == comm_rank()) s.work[s.n++].prompt = todo[i];
+        if (s.n) status = generate_run(&base->llama, NULL, base->tokenizer, &generate, &source, session->step, error);
+        if (status == OK && s.status != OK) {
+            *error = s.error;
+            status = s.status;
+        }
+        bool stopped = status == ERR_STOPPED || (status == OK && s.written < s.n);
+        if (stopped) status = OK;
+        for (int i = s.written; i < s.begun; i++)
+            if (s.work[i].live) arena_free(&s.work[i].arena);
+        if (ranks > 1) status = merge_lines(&s, n - at < block ? n - at : block, status, error);
+        if (comm_any(stopped) && status == OK)
+            status = error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(result->kept + result->dropped),
+                               (int)result->prompts);
     }
-    if (s.written < s.n)
-        status = error_set(error, ERR_STOPPED, "simulate: stopped at %d of %d prompts", (int)(result->kept + result->dropped),
-                           (int)result->prompts);
 done:;
     Error *told = status == OK ? error : NULL;
     Status closed[] = {append_sync(&s.pairs, told), append_sync(&s.rejected, told), append_close(&s.pairs, told),
                        append_close(&s.rejected, told)};
     for (int i = 0; i < 4; i++)
         if (status == OK) status = closed[i];
-    for (int i = s.written; i < s.begun; i++)
-        if (s.work[i].live) arena_free(&s.work[i].arena);
+    arena_free(&s.lines);
     return status;
 }

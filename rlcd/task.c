@@ -9,8 +9,8 @@
 
 enum { TASK_LIST_MAX = 4096 };
 
-static const char *const KEYS[] = {"version", "name", "description", "human",        "assistant", "affixed", "stop",
-                                   "ban",     "plus", "minus",       "instructions", "judge",     "labels",  NULL};
+static const char *const KEYS[] = {"version", "name",  "description",  "human", "assistant", "affixed", "stop", "ban",
+                                   "plus",    "minus", "instructions", "judge", "labels",    "shots",   NULL};
 
 typedef struct {
     Arena *arena;
@@ -116,7 +116,26 @@ static Status split_template(const TaskParser *p, Task *task, Text affixed) {
     return OK;
 }
 
-// ---- the judge's template
+// ---- templates
+
+// A template with its variables, which are all known, filled in once.
+static Text fill_variables(Arena *arena, Text form, const char *const *known, const Text *value) {
+    Str s = str_make(arena);
+    size_t at = 0, size = 0;
+    for (ptrdiff_t found; (found = find_variable(form, at, &size)) >= 0; at = (size_t)found + size) {
+        str_append(&s, (Text){form.data + at, (size_t)found - at});
+        for (int v = 0; known[v] != NULL; v++)
+            if (text_equal((Text){form.data + found, size}, text_of(known[v]))) str_append(&s, value[v]);
+    }
+    str_append(&s, (Text){form.data + at, form.size - at});
+    return str_text(&s);
+}
+
+static const char *const SHOTS[] = {"{plus}", "{minus}", NULL};
+
+Text task_shots(Arena *arena, const Task *task, int affix) {
+    return fill_variables(arena, task->shots, SHOTS, (const Text[]){task->plus[affix], task->minus[affix]});
+}
 
 static const char *const VARIABLES[] = {"{dialogue}", "{instruction}", "{voice}", "{first}", "{second}", NULL};
 enum { VAR_DIALOGUE, VAR_INSTRUCTION, VAR_VOICE, VAR_FIRST, VAR_SECOND };
@@ -124,15 +143,7 @@ enum { VAR_DIALOGUE, VAR_INSTRUCTION, VAR_VOICE, VAR_FIRST, VAR_SECOND };
 Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts) {
     REQUIRE(task->judge.size > 0, "task_judge: the task '%s' has no template", task->name.data);
     const Text value[] = {parts->dialogue, parts->instruction, parts->voice, parts->first, parts->second};
-    Str s = str_make(arena);
-    size_t at = 0, size = 0;
-    for (ptrdiff_t found; (found = find_variable(task->judge, at, &size)) >= 0; at = (size_t)found + size) {
-        str_append(&s, (Text){task->judge.data + at, (size_t)found - at});
-        for (int v = 0; VARIABLES[v] != NULL; v++)
-            if (text_equal((Text){task->judge.data + found, size}, text_of(VARIABLES[v]))) str_append(&s, value[v]);
-    }
-    str_append(&s, (Text){task->judge.data + at, task->judge.size - at});
-    return str_text(&s);
+    return fill_variables(arena, task->judge, VARIABLES, value);
 }
 
 // Template and labels: known variables, both replies, two different answers.
@@ -200,12 +211,14 @@ static Status check_version(const TaskParser *p) {
                      yaml_get(p->yaml, "version")->line, version.data);
 }
 
-static Status fill_task(TaskParser *p, Task *task) {
+static Status fill_task(Task *task, Arena *arena, const Yaml *yaml, Error *error) {
+    const TaskParser parser = {.arena = arena, .yaml = yaml, .error = error}, *p = &parser;
     static const char *const plain[] = {"name", "description", "human", "assistant",    "stop",
                                         "ban",  "plus",        "minus", "instructions", "labels"};
     static const char *const none[] = {NULL};
     Text affixed;
-    int minus;
+    int minus, shown[2];
+    *task = (Task){.path = yaml->where};
     TRY(check_version(p));
     TRY(check_keys(p));
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) TRY(count_variables(p, plain[i], none, NULL));
@@ -221,6 +234,8 @@ static Status fill_task(TaskParser *p, Task *task) {
     TRY(take_list(p, "minus", &minus, &task->minus));
     TRY(take_list(p, "instructions", &task->instructions, &task->instruction));
     TRY(take_judge(p, task));
+    TRY(take_text(p, "shots", TEXT(""), &task->shots));
+    TRY(count_variables(p, "shots", SHOTS, shown));
     TRY(take_list(p, "ban", &task->bans, &task->ban));
     TRY(take_list(p, "stop", &task->stops, &task->stop));
     // Without stops of its own a reply ends where any turn begins.
@@ -237,17 +252,13 @@ static Status fill_task(TaskParser *p, Task *task) {
 Status task_parse(Task *task, Arena *arena, Text text, const char *where, Error *error) {
     Yaml yaml;
     TRY(yaml_parse(&yaml, arena, text, where, error));
-    TaskParser p = {.arena = arena, .yaml = &yaml, .error = error};
-    *task = (Task){.path = where};
-    return fill_task(&p, task);
+    return fill_task(task, arena, &yaml, error);
 }
 
 Status task_read(Task *task, Arena *arena, const char *path, Error *error) {
     Yaml yaml;
     TRY(yaml_read(&yaml, arena, path, error));
-    TaskParser p = {.arena = arena, .yaml = &yaml, .error = error};
-    *task = (Task){.path = yaml.where};
-    return fill_task(&p, task);
+    return fill_task(task, arena, &yaml, error);
 }
 
 const Task *task_plain(void) {
@@ -256,6 +267,7 @@ const Task *task_plain(void) {
         .path = "",
         .name = {"plain", 5},
         .description = {"", 0},
+        .shots = {"", 0},
         .human = {"\n\nHuman:", 8},
         .assistant = {"\n\nAssistant:", 12},
         .affix_before = {"\n\nAssistant (", 13},

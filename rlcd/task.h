@@ -14,6 +14,7 @@ typedef struct {
     Text affix_before;      // an affixed Assistant turn is affix_before + affix + affix_after: "\n\nAssistant (" ... "):"
     Text affix_after;
     Text assistant_stem;  // what plain and affixed Assistant markers share, blanks trimmed: "\n\nAssistant"
+    Text shots;           // worked examples in front of p+ and p- alike, {plus} and {minus} the prompt's affixes; size 0: none
     int affixes;          // >= 1; plus[i] and minus[i] belong together
     const Text *plus, *minus;
     int instructions;  // 0 or `affixes`: the question that a judge is asked, by affix index
@@ -32,7 +33,8 @@ typedef struct {
 } JudgeParts;
 
 // Reads and checks a task file: version 1, every key known, plus and minus aligned, one {affix} in `affixed`, the judge's five
-// variables in `judge` ({first} and {second} must be there) and none anywhere else. ERR_FORMAT or ERR_DATA with file and line.
+// variables in `judge` ({first} and {second} must be there), {plus} and {minus} in `shots`, and none anywhere else. ERR_FORMAT or
+// ERR_DATA with file and line.
 Status task_read(Task *task, Arena *arena, const char *path, Error *error);
 
 // The same from a text (tests, embedded tasks); `where` is the name for messages.
@@ -40,6 +42,9 @@ Status task_parse(Task *task, Arena *arena, Text text, const char *where, Error 
 
 // The judge's prompt in the arena: the template with its variables filled in once. The task has a template (REQUIRE).
 Text task_judge(Arena *arena, const Task *task, const JudgeParts *parts);
+
+// The worked examples with one pair of affixes filled in, in the arena; empty where the task has none.
+Text task_shots(Arena *arena, const Task *task, int affix);
 
 // A task without affixes for data that need only markers and stops: "\n\nHuman:", "\n\nAssistant:" (HH). Constant.
 const Task *task_plain(void);

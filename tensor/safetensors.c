@@ -250,6 +250,28 @@ static void append_header(Str *s, const SafeTensorOut *const *order, int n, cons
     while (s->size % 8 != 0) str_append_char(s, ' ');
 }
 
+Status safetensors_begin(FileWriter *writer, const char *path, Arena *arena, const SafeTensorOut *tensors, int n,
+                         const char *const *metadata, const SafeTensorOut ***in_order, Error *error) {
+    REQUIRE(n >= 0, "safetensors: %d tensors", n);
+    const SafeTensorOut **order = arena_zeros(arena, (size_t)n, sizeof *order);
+    for (int i = 0; i < n; i++) order[i] = &tensors[i];
+    qsort(order, (size_t)n, sizeof *order, compare_names);
+    for (int i = 1; i < n; i++)
+        REQUIRE(strcmp(order[i - 1]->name, order[i]->name) != 0, "safetensors: two tensors are named '%s'", order[i]->name);
+    qsort(order, (size_t)n, sizeof *order, compare_out);
+    *in_order = order;
+
+    Str header = str_make(arena);
+    append_header(&header, order, n, metadata);
+    REQUIRE(header.size <= HEADER_MAX, "safetensors: a header of %zu bytes", header.size);
+    uint8_t length[8];
+    for (int i = 0; i < 8; i++) length[i] = (uint8_t)((uint64_t)header.size >> (8 * i));
+    TRY(writer_open(writer, arena, path, error));
+    writer_put(writer, length, sizeof length);
+    writer_put(writer, header.data, header.size);
+    return OK;
+}
+
 // fp32 data goes through a small buffer in which every NaN becomes the one that files hold.
 static void put_f32(FileWriter *w, const float *data, size_t count) {
     uint32_t bits[1024];
@@ -264,27 +286,12 @@ static void put_f32(FileWriter *w, const float *data, size_t count) {
 }
 
 Status safetensors_write(const char *path, Arena *arena, const SafeTensorOut *tensors, int n, const char *const *metadata, Error *error) {
-    REQUIRE(n >= 0, "safetensors: %d tensors", n);
     // Order, header and the writer's buffer are given back at the end.
     ArenaMark mark = arena_mark(arena);
-    const SafeTensorOut **order = arena_zeros(arena, (size_t)n, sizeof *order);
-    for (int i = 0; i < n; i++) order[i] = &tensors[i];
-    qsort(order, (size_t)n, sizeof *order, compare_names);
-    for (int i = 1; i < n; i++)
-        REQUIRE(strcmp(order[i - 1]->name, order[i]->name) != 0, "safetensors: two tensors are named '%s'", order[i]->name);
-    qsort(order, (size_t)n, sizeof *order, compare_out);
-
-    Str header = str_make(arena);
-    append_header(&header, order, n, metadata);
-    REQUIRE(header.size <= HEADER_MAX, "safetensors: a header of %zu bytes", header.size);
-    uint8_t length[8];
-    for (int i = 0; i < 8; i++) length[i] = (uint8_t)((uint64_t)header.size >> (8 * i));
-
+    const SafeTensorOut **order;
     FileWriter writer;
     Status status;
-    TRY_DONE(writer_open(&writer, arena, path, error));
-    writer_put(&writer, length, sizeof length);
-    writer_put(&writer, header.data, header.size);
+    TRY_DONE(safetensors_begin(&writer, path, arena, tensors, n, metadata, &order, error));
     for (int i = 0; i < n; i++) {
         size_t bytes = out_bytes(order[i]);
         if (order[i]->dtype == DTYPE_F32)

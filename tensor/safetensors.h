@@ -47,4 +47,9 @@ typedef struct {
 // written as 0x7fc00000 (numerics.md, A5). `metadata` may be NULL.
 Status safetensors_write(const char *path, Arena *arena, const SafeTensorOut *tensors, int n, const char *const *metadata, Error *error);
 
+// The same in pieces: opens the writer and puts the header (the tensors' data is not looked at). The caller puts the bytes of each
+// tensor in the order of *in_order (pointers into `tensors`), then ends the writer. Both lists must live until then.
+Status safetensors_begin(FileWriter *writer, const char *path, Arena *arena, const SafeTensorOut *tensors, int n,
+                         const char *const *metadata, const SafeTensorOut ***in_order, Error *error);
+
 #endif

@@ -281,12 +281,19 @@ function check_names(file,   stem, name, parent, i, n, isas) {
     name = base_name(file)
     stem = stem_of(file)
     if (isa_of(file) != "") {
-        # Twins: each name in all three folders; avx512 holds what was measured worth it. scalar/math.c is one value at a time.
-        n = split(isa_of(file) == "avx512" ? "scalar" : "scalar avx2 neon", isas, " ")
-        if (file ~ /\.c$/ && file != "tensor/kernels/scalar/math.c")
-            for (i = 1; i <= n; i++)
-                if (!(("tensor/kernels/" isas[i] "/" name) in known)) fail(file, 1, "has no twin in tensor/kernels/" isas[i] "/")
+        # Twins: every vector folder holds the same sources; a scalar source is the specification of a text.
+        if (file !~ /\.c$/) return
+        n = split(isa_of(file) == "scalar" ? "" : isa_of(file) == "avx512" ? "avx2" : "avx2 neon", isas, " ")
+        for (i = 1; i <= n; i++)
+            if (!(("tensor/kernels/" isas[i] "/" name) in known)) fail(file, 1, "has no twin in tensor/kernels/" isas[i] "/")
+        stem = "tensor/kernels/lanes_" substr(name, 1, length(name) - 2) ".h"
+        if (isa_of(file) == "scalar" && !(stem in known)) fail(file, 1, "has no vector text " stem)
         return
+    }
+    # The other way round: a vector text has its scalar specification.
+    if (file ~ /^tensor\/kernels\/lanes_[a-z0-9]+\.h$/ && name != "lanes_table.h") {
+        parent = "tensor/kernels/scalar/" substr(name, 7, length(name) - 8) ".c"
+        if (!(parent in known)) fail(file, 1, "has no specification " parent)
     }
     if (name in owner) fail(file, 1, "the name is taken by " owner[name])
     owner[name] = file

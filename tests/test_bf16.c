@@ -251,13 +251,13 @@ START_TEST(head_in_chunks) {
         const int first[CUTS + 1] = {0, start, start + 9, 600 + start, ALL};
         const LinearRows rows = {PRECISION_BF16, CUTS, first}, one = {.precision = PRECISION_BF16};
         memset(dx, 0, sizeof dx), memset(dw, 0, sizeof dw), memset(dx_, 0, sizeof dx), memset(dw_, 0, sizeof dw);
-        logprob_backward(dx, dw, NULL, dlogp, x, w, DTYPE_F32, target, 0.7f, &rows, ALL, D, V);
+        logprob_backward(dx, dw, NULL, dlogp, x, w, DTYPE_F32, target, 0.7f, &rows, NULL, ALL, D, V);
         // Sequence by sequence, its logits' gradient whole.
         for (int s = 0; s < CUTS; s++) {
             int from = first[s], n = first[s + 1] - from;
             static float dz[ALL * V];
             logits_forward(dz, x + from * D, w, DTYPE_F32, 0.7f, PRECISION_BF16, n, D, V);
-            logprob_backward(dx_ + from * D, NULL, dz, dlogp + from, x + from * D, w, DTYPE_F32, target + from, 0.7f, &one, n, D, V);
+            logprob_backward(dx_ + from * D, NULL, dz, dlogp + from, x + from * D, w, DTYPE_F32, target + from, 0.7f, &one, NULL, n, D, V);
             for (int v = 0; v < V; v++)
                 for (int d = 0; d < D; d++)
                     dw_[v * D + d] = naive_bf16_chain(dw_[v * D + d], dz + v, V, x + from * D + d, D, (size_t)n);

@@ -19,7 +19,7 @@ static const char *behind(const char *text, const char *part) {
 }
 
 static const char *const VERBS[] = {"run", "simulate", "label", "preference", "sft", "dpo", "ppo", "eval", "generate", "trace", "tokenizer",
-                                    "inspect", "bench", "world", "report", "theory", "data"};
+                                    "inspect", "bench", "world", "report", "theory", "data", "convert"};
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 
 // Lines of at most 100 columns; characters of UTF-8 count once.
@@ -237,7 +237,17 @@ START_TEST(test_bench) {
         ck_ok(json_need_number(json, "median", &median, "bench", &error), error);
         ck_assert_msg(median > 0 && holds(r.out, "\"unit\":\"tok/s\""), "%s", r.out.data);
     }
-    CliResult r = cli_ok(&arena, "bench", "--model", TINY, "--parts", "prefill", "--tokens", "16", "--threads", "1");
+    // Whole steps: by the verbs' functions, in a folder that is gone afterwards; in a PPO step the unit is seconds.
+    const char *scratch = path_join(&arena, folder, "bench");
+    CliResult r = cli_ok(&arena, "bench", "--model", TINY, "--parts", "[preference, preference-all, ppo, ppo-all]", "--batch", "2",
+                         "--context", "6", "--new", "5", "--minibatch", "1", "--epochs", "2", "--train-batch", "2", "--train-tokens", "12",
+                         "--repeat", "1", "--threads", "1", "--json", "--scratch", scratch);
+    ck_assert_int_eq(cli_lines(r.out), 4);
+    ck_assert(holds(r.out, "preference step, all weights\",\"unit\":\"tok/s") && holds(r.out, "PPO step, adapters\",\"unit\":\"s/step"));
+    ck_assert(!file_is_directory(scratch));
+    r = cli_ok(&arena, "bench", "--model", TINY, "--parts", "product", "--batch", "8", "--repeat", "1", "--threads", "1", "--json");
+    ck_assert(holds(r.out, "\"share\":0.") && holds(r.out, "product bf16 512x"));
+    r = cli_ok(&arena, "bench", "--model", TINY, "--parts", "prefill", "--tokens", "16", "--threads", "1");
     ck_assert(cli_lines(r.out) == 1 && text_begins(r.out, TEXT("prefill ")) && holds(r.out, "tok/s"));
     r = cli_run(&arena, "bench", "--model", TINY, "--parts", "prefil", "--tokens", "16", "--context", "4", "--train-tokens", "16");
     cli_check_refusal(&r, 2, "prefill");

@@ -150,6 +150,105 @@ START_TEST(matrix_losses) {
 }
 END_TEST
 
+// RLOO and GRPO take rlcd's preference model, and leave rlcd's policy as it was; a stop costs nothing.
+START_TEST(matrix_groups) {
+    cli_ok(&arena, "run", RECIPE, "--quiet", "--threads=1", "--out", folder, "run.methods=[rloo, grpo]", "ppo.group=2",
+           "checkpoint_every=1");
+    ck_assert(file_exists(in_folder("rlcd/preference/run.json")) && !file_exists(in_folder("rloo/preference")));
+    ck_assert(!file_exists(in_folder("rloo/policy/checkpoint-000002/value.safetensors")));
+    const char *rloo = cli_hash(&arena, folder, "rloo/policy"), *grpo = cli_hash(&arena, folder, "grpo/policy");
+    ck_assert_str_ne(rloo, grpo);
+    cli_ok(&arena, "run", RECIPE, "--quiet", "--threads=2", "--out", folder, "run.methods=[rlcd, rloo, grpo]", "ppo.group=2");
+    ck_assert_str_eq(cli_hash(&arena, folder, "rlcd/preference"), cli_golden(&arena, "tiny_matrix/rlcd/preference"));
+    Matrix matrix;
+    ck_ok(matrix_read(&matrix, &arena, folder, 3, &error), error);
+    ck_assert_int_eq(matrix.methods, 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(strstr(matrix.method[i].preference, "rlcd/preference") && matrix.method[i].scored && matrix.method[i].steps == 2);
+        ck_assert(text_equal(matrix.method[i].kind, text_of(i == 0 ? "rlcd" : i == 1 ? "rloo" : "grpo")));
+    }
+    // By the verb alone, stopped and resumed.
+    for (int seconds = 0; seconds < 2; seconds++) {
+        CliResult r = cli_run(&arena, "ppo", "--config", RECIPE, "--quiet", "--threads=1", "--out", in_folder("alone"), "--preference",
+                              in_folder("rlcd/preference"), "--algorithm", "grpo", "--group", "2", "--max-time", seconds ? "1h" : "0.001s");
+        ck_assert_int_eq(r.code, seconds ? 0 : 75);
+    }
+    ck_assert_str_eq(cli_hash(&arena, folder, "alone"), grpo);
+}
+END_TEST
+
+// The base's best of several replies by rlcd's preference model, and a preference model of people's pairs.
+START_TEST(matrix_best_and_human) {
+    const char *hh = "run.human_train=[tests/golden/tiny_hh.jsonl]";
+    cli_ok(&arena, "run", RECIPE, "--quiet", "--threads=1", "--out", folder, "run.methods=[base, bon, human]", "run.best_of=3", hh);
+    ck_assert(!file_exists(in_folder("bon/policy")) && !file_exists(in_folder("bon/preference")));
+    ck_assert_str_eq(cli_hash(&arena, folder, "rlcd/preference"), cli_golden(&arena, "tiny_matrix/rlcd/preference"));
+    ck_assert_str_ne(cli_hash(&arena, folder, "human/preference"), cli_hash(&arena, folder, "rlcd/preference"));
+    Matrix matrix;
+    ck_ok(matrix_read(&matrix, &arena, folder, 3, &error), error);
+    const MatrixMethod *base = &matrix.method[0], *bon = &matrix.method[1], *human = &matrix.method[2];
+    ck_assert(matrix.methods == 3 && bon->policy == NULL && bon->scored && human->pairs == NULL && human->steps == 2);
+    // By the verb alone: single replies beside the best, which are nowhere worse.
+    HAND("eval", "eval", "--prompts", "tests/golden/tiny_hh.jsonl", "--preference", in_folder("rlcd/preference"), "--best-of", "3");
+    const char *replies = in_folder("eval/replies.jsonl");
+    Text text;
+    ck_ok(file_read(&text, &arena, replies, 1 << 20, &error), error);
+    int better = 0;
+    for (int i = 0; i < bon->replies; i++) {
+        const Json *row;
+        const char *end = memchr(text.data, '\n', text.size);
+        ck_ok(json_parse(&row, &arena, (Text){text.data, (size_t)(end - text.data)}, replies, &error), error);
+        text = (Text){end + 1, text.size - (size_t)(end + 1 - text.data)};
+        ck_assert(text_equal(json_get(row, "base")->string, base->reply[i].reply));
+        ck_assert(text_equal(json_get(row, "tuned")->string, bon->reply[i].reply));
+        ck_assert_double_ge(json_get(row, "tuned_score")->number, json_get(row, "base_score")->number);
+        better += !text_equal(base->reply[i].reply, bon->reply[i].reply);
+    }
+    ck_assert_int_gt(better, 0);
+    // Both kinds of pairs in one, each file with its weight; by the verb alone with and without weights.
+    cli_ok(&arena, "run", RECIPE, "--quiet", "--threads=1", "--out", folder, "run.methods=[hybrid]", "run.human_weight=0.5", hh);
+    HAND("preference", "both", "--pairs", in_folder("contrast/pairs.jsonl"), "--pairs", "tests/golden/tiny_hh.jsonl", "--weights", "1",
+         "--weights", "0.50", "--scale", "training");
+    ck_assert_str_ne(cli_hash(&arena, folder, "hybrid/preference"), cli_hash(&arena, folder, "human/preference"));
+    HAND("preference", "weightless", "--pairs", in_folder("contrast/pairs.jsonl"), "--pairs", "tests/golden/tiny_hh.jsonl", "--scale",
+         "training");
+    ck_assert_str_ne(cli_hash(&arena, folder, "both"), cli_hash(&arena, folder, "weightless"));
+}
+END_TEST
+
+// Each switch of ppo reaches it by its option: no two policies are alike, and every first ratio is 1.
+START_TEST(matrix_ppo_switches) {
+    static const char *const SWITCH[][6] = {{"--kl", "k1"},
+                                            {"--kl", "full"},
+                                            {"--kl-in", "loss"},
+                                            {"--kl-in", "loss", "--kl", "full"},
+                                            {"--kl-target", "0.5", "--kl-gain", "0.1"},
+                                            {"--stop-kl", "1e-9"},
+                                            {"--whiten-group", "2"},
+                                            {"--score-scale", "running"},
+                                            {"--score-scale", "running_mean"},
+                                            {"--score-clip", "0.01"},
+                                            {"--missing-end", "1"},
+                                            {"--missing-end", "1", "--missing", "set"},
+                                            {"--missing-end", "1", "--ends", "marker"},
+                                            {"--rate-steps", "rollout", "--warmup", "0.5"},
+                                            {"--unit", "1", "--accumulate", "last"}};
+    enum { SWITCHES = sizeof SWITCH / sizeof *SWITCH };
+    const char *hash[SWITCHES];
+    cli_ok(&arena, "run", RECIPE, "--quiet", "--threads=1", "--out", folder, "run.methods=[rlcd]");
+    for (int i = 0; i < SWITCHES; i++) {
+        const char *run = cli_format(&arena, "switch-%d", i);
+        const char *argv[20] = {
+            "ppo", "--config", RECIPE, "--quiet", "--threads=1", "--out", in_folder(run), "--preference", in_folder("rlcd/preference")};
+        for (int k = 0; k < 6 && SWITCH[i][k]; k++) argv[9 + k] = SWITCH[i][k];
+        ck_assert_ptr_nonnull(strstr(cli_expect(&arena, argv).out.data, "first ratios not 1: 0\n"));
+        hash[i] = cli_hash(&arena, folder, run);
+        for (int k = 0; k < i; k++) ck_assert_msg(strcmp(hash[i], hash[k]) != 0, "%s is the same as %s", SWITCH[i][0], SWITCH[k][0]);
+    }
+    ck_assert_str_eq(hash[0], cli_golden(&arena, "tiny_matrix/rlcd/policy"));
+}
+END_TEST
+
 // The stages one by one by their verbs make what the matrix made.
 START_TEST(matrix_by_hand) {
     HAND("simulate", "contrast", "--method", "rlcd");
@@ -269,6 +368,11 @@ START_TEST(matrix_refuses) {
     REFUSE(2, "did you mean rlcd?", "run", RECIPE, out, "run.methods=[base, rlcdd]");
     REFUSE(2, "is there twice", "run", RECIPE, out, "run.methods=[base, cd, base]");
     REFUSE(2, "letters, digits", "run", RECIPE, out, "run.methods=[rlaif-../../x]");
+    REFUSE(2, "multiple of ppo.group (4), found 6", "run", RECIPE, out, "run.methods=[base, rloo]");
+    REFUSE(2, "multiple of ppo.group (4), found 6", "run", RECIPE, out, "run.methods=[rlcd]", "ppo.algorithm=grpo");
+    REFUSE(2, "multiple of ppo.group (5), found 32", "ppo", "--model", TINY, "--out", run, "--preference", folder, "--prompts", TINY_HH,
+           "--algorithm", "rloo", "--group", "5");
+    REFUSE(2, "from 2 to", "ppo", "--model", TINY, "--out", run, "--preference", folder, "--prompts", TINY_HH, "--group", "1");
     REFUSE(2, "eval.require", "run", RECIPE, out, "eval.require=2");
     REFUSE(1, "expected a run to resume", "run", RECIPE, out, "resume=must");
     // label: nothing to label, a task without a judge, labels that are no tokens, pairs that are no dialogues.
@@ -296,6 +400,11 @@ START_TEST(matrix_refuses) {
     REFUSE(2, "--plain", "preference", "--model", TINY, "--out", run, "--pairs", pairs, "--scale", "plain");
     REFUSE(1, "none.jsonl", "preference", "--model", TINY, "--out", run, "--pairs", pairs, "--scale", "plain", "--plain",
            in_folder("none.jsonl"));
+    REFUSE(2, "one for each of 1 files of pairs, found 2", "preference", "--model", TINY, "--out", run, "--pairs", pairs, "--weights", "1",
+           "--weights", "2");
+    REFUSE(2, "numbers from 0 to 1e6, found \"x\"", "preference", "--model", TINY, "--out", run, "--pairs", pairs, "--weights", "x");
+    REFUSE(2, "\"hybrid\" needs run.human_train", "run", RECIPE, "--out", run, "run.methods=[hybrid]");
+    REFUSE(2, "--best-of needs --prompts", "eval", "--model", TINY, "--out", run, "--pairs", pairs, "--best-of", "2");
     REFUSE(2, "--policy needs --prompts", "eval", "--model", TINY, "--out", run, "--policy", "x", "--pairs", pairs);
     REFUSE(2, "cannot go with --require", "eval", "--model", TINY, "--out", run, "--policy", "x", "--prompts", TINY_HH, "--require", "1");
 }
@@ -326,6 +435,9 @@ Suite *suite_cli_matrix(void) {
     tcase_add_test(tc, matrix_results);
     tcase_add_test(tc, matrix_shares);
     tcase_add_test(tc, matrix_losses);
+    tcase_add_test(tc, matrix_groups);
+    tcase_add_test(tc, matrix_best_and_human);
+    tcase_add_test(tc, matrix_ppo_switches);
     tcase_add_test(tc, matrix_by_hand);
     tcase_add_test(tc, matrix_interrupt);
     tcase_add_test(tc, matrix_kill);

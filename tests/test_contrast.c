@@ -51,6 +51,21 @@ START_TEST(test_worked_example) {
 }
 END_TEST
 
+// Worked examples stand before both sides alike, with the prompt's own affixes, and never before p.
+START_TEST(test_shots) {
+    Dialogue p = prompt(TEXT("\n\nHuman: A?\n\nAssistant:"));
+    Task shown = task;
+    shown.shots = TEXT("\n\nHuman: X?\n\nAssistant ({plus}): Y.\n\nHuman: Z?\n\nAssistant ({minus}): N.");
+    ck_assert_str_eq(contrast_text(&arena, &shown, &p, 5, SIDE_PLUS).data,
+                     "\n\nHuman: X?\n\nAssistant (inoffensive response): Y.\n\nHuman: Z?\n\nAssistant (offensive response): N."
+                     "\n\nHuman: A?\n\nAssistant (inoffensive response):");
+    ck_assert_str_eq(contrast_text(&arena, &shown, &p, 5, SIDE_MINUS).data,
+                     "\n\nHuman: X?\n\nAssistant (inoffensive response): Y.\n\nHuman: Z?\n\nAssistant (offensive response): N."
+                     "\n\nHuman: A?\n\nAssistant (offensive response):");
+    ck_assert(text_equal(contrast_text(&arena, &shown, &p, 5, SIDE_PLAIN), p.text));
+}
+END_TEST
+
 // A prompt that was cut from the left, or that is the front of a longer dialogue, is contrasted like any other.
 START_TEST(test_front_of_dialogue) {
     Dialogue whole, p;
@@ -85,6 +100,7 @@ Suite *suite_contrast(void) {
     TCase *c = tcase_create("contrast");
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, test_sides);
+    tcase_add_test(c, test_shots);
     tcase_add_test(c, test_worked_example);
     tcase_add_test(c, test_front_of_dialogue);
     tcase_add_test(c, test_draw);

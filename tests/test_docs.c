@@ -5,6 +5,7 @@
 
 #include "tensor/base/file.h"
 #include "tests/support.h"
+#include "tools/options.h"
 #include "tools/stage.h"
 
 Suite *suite_docs(void);
@@ -14,7 +15,7 @@ enum { FILE_MOST = 4 << 20 };
 static const Verb *const VERBS[] = {&VERB_DEMO,      &VERB_RUN,   &VERB_SIMULATE, &VERB_LABEL,    &VERB_PREFERENCE, &VERB_SFT,
                                     &VERB_DPO,       &VERB_PPO,   &VERB_EVAL,     &VERB_GENERATE, &VERB_TRACE,      &VERB_PRETRAIN,
                                     &VERB_TOKENIZER, &VERB_WORLD, &VERB_INSPECT,  &VERB_BENCH,    &VERB_REPORT,
-                                    &VERB_THEORY,    &VERB_JUDGE, &VERB_DATA};
+                                    &VERB_THEORY,    &VERB_JUDGE, &VERB_DATA,    &VERB_CONVERT};
 
 static Arena arena;
 static Error error;
@@ -284,6 +285,18 @@ START_TEST(docs_readme) {
 }
 END_TEST
 
+// docs/ppo-details.md has every option of its section.
+START_TEST(docs_ppo_details) {
+    Text text;
+    ck_ok(file_read(&text, &arena, "docs/ppo-details.md", FILE_MOST, &error), error);
+    for (const Option *o = OPTIONS_PPO.option; o->name; o++) {
+        Str span = str_make(&arena);
+        str_printf(&span, "`ppo.%s`", o->name);
+        ck_assert_msg(text_find(text, str_text(&span)) >= 0, "docs/ppo-details.md does not have %s", span.data);
+    }
+}
+END_TEST
+
 // Each rule finds what breaks it, and says nothing about what keeps it.
 START_TEST(docs_faults_are_found) {
     static const struct {
@@ -329,6 +342,7 @@ Suite *suite_docs(void) {
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, docs_name_what_is_there);
     tcase_add_test(tc, docs_readme);
+    tcase_add_test(tc, docs_ppo_details);
     tcase_add_test(tc, docs_faults_are_found);
     suite_add_tcase(suite, tc);
     return suite;

@@ -1,5 +1,5 @@
 // Evaluation: a model against itself, means and perplexity by hand, paired draws.
-#include "rlcd/evaluate.h"
+#include "tools/evaluate.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static EvaluateResult evaluate(const Role *role, const Role *preference, float t
     GenerateConfig config = {.sampler = sampler_default(), .slots = slots, .capacity = 40, .max_new = 6, .stops = stops, .n_stops = 2};
     config.sampler.temperature = temperature;
     EvaluateResult result;
-    ck_ok(evaluate_replies(&result, role, &base, preference, prompts, N, &config, false, &session, &error), error);
+    ck_ok(evaluate_replies(&result, role, &base, preference, prompts, N, &config, false, 1, &session, &error), error);
     return result;
 }
 
@@ -75,6 +75,34 @@ START_TEST(evaluate_base) {
 }
 END_TEST
 
+// The best of three has no lower score than the first, which is the one reply of a single draw; by hand over the three.
+START_TEST(evaluate_best) {
+    RoleConfig shape = {.adapter = adapter_default(), .head = true};
+    Role *judge = role_make(&arena, &base, &shape, 2), reference = role_base(&base);
+    role_init_head(judge, 1, 5);
+    GenerateConfig config = {.sampler = sampler_default(), .slots = 3, .capacity = 40, .max_new = 6};
+    const PromptTokens *asked[3 * N];
+    Rollout all[3 * N];
+    EvaluateResult one, best;
+    ck_ok(evaluate_replies(&one, &reference, &base, judge, prompts, N, &config, false, 1, &session, &error), error);
+    ck_ok(evaluate_replies(&best, &reference, &base, judge, prompts, N, &config, false, 3, &session, &error), error);
+    for (int i = 0; i < 3 * N; i++) asked[i] = &prompts[i / 3];
+    config.key = rng_key(session.seed, "eval.sample");
+    ck_ok(rollout_sample(all, asked, 3 * N, &reference, &base, &config, false, 0, &arena, &session, &error), error);
+    ck_ok(rollout_score(all, 3 * N, &reference, judge, NULL, 1, &arena, &session, &error), error);
+    for (int i = 0; i < N; i++) {
+        double highest = -1e9;
+        for (int k = 0; k < 3; k++) highest = fmax(highest, (double)all[3 * i + k].score);
+        ck_assert_double_eq(one.score[i], (double)all[3 * i].score);
+        ck_assert_double_eq(best.score[i], highest);
+        ck_assert_ptr_eq(best.rollouts[i].prompt, &prompts[i]);
+    }
+    ck_assert(best.n == N && best.scores.mean > one.scores.mean);
+    ck_assert_double_eq(evaluate_best_kl(1), 0);
+    ck_assert_double_eq_tol(evaluate_best_kl(4), log(4) - 0.75, 1e-6);
+}
+END_TEST
+
 // A tuned model: its KL is the sum over its own samples; scores are those of the judge; batches change nothing.
 START_TEST(evaluate_tuned) {
     RoleConfig shape = {.adapter = adapter_default(), .head = true};
@@ -107,7 +135,7 @@ START_TEST(evaluate_tuned) {
     ck_assert_double_ne(plain.scores.mean, r.scores.mean);
     tiny_stop = true;
     GenerateConfig config = {.sampler = sampler_default(), .slots = 2, .capacity = 40, .max_new = 6};
-    ck_assert_int_eq(evaluate_replies(&r, tuned, &base, judge, prompts, N, &config, false, &session, &error), ERR_STOPPED);
+    ck_assert_int_eq(evaluate_replies(&r, tuned, &base, judge, prompts, N, &config, false, 1, &session, &error), ERR_STOPPED);
 }
 END_TEST
 
@@ -116,6 +144,7 @@ Suite *suite_evaluate(void) {
     TCase *tc = tcase_create("evaluate");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, evaluate_base);
+    tcase_add_test(tc, evaluate_best);
     tcase_add_test(tc, evaluate_tuned);
     suite_add_tcase(suite, tc);
     return suite;

@@ -1,5 +1,5 @@
 // A written folder opens as the model it was: every config, every weight, the tokenizer's bytes.
-#include "llama/export.h"
+#include "tools/export.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ static LlamaConfig read_back(const LlamaConfig *config) {
     Str text = str_make(&arena);
     const Json *json;
     LlamaConfig back;
-    export_config(&text, config);
+    export_config(&text, config, DTYPE_F32);
     ck_ok(json_parse(&json, &arena, str_text(&text), "config.json", &error), error);
     ck_ok(config_from_json(&back, json, "config.json", &error), error);
     return back;

@@ -5,6 +5,7 @@
 #include "tensor/base/cpu.h"
 #include "tensor/base/rng.h"
 #include "tensor/kernels/kernels.h"
+#include "tests/avx512_emulated.h"
 #include "tests/support.h"
 
 enum { INPUTS = 3, OUTPUTS = 3, ROOM = 16 };
@@ -107,23 +108,21 @@ static const struct {
 
 // ---- comparison
 
-// The twin of this build that this machine runs; false where only scalar is there.
-static bool twin_table(Kernels *table) {
+// Twin number `which` that this machine runs: the best of this build, avx512 by emulated instructions, avx512 itself.
+enum { TWINS = 3 };
+static bool twin_table(Kernels *table, int which) {
     Cpu cpu = cpu_detect();
-#ifdef KERNELS_AVX2
-    if (cpu.avx2) {
-        kernels_avx2(table);
-        return true;
-    }
+#if defined(KERNELS_AVX2)
+    void (*const fill[TWINS])(Kernels *) = {kernels_avx2, avx512_emulated, kernels_avx512};
+    bool runs = which == 2 ? cpu.avx512 : cpu.avx2;
+    if (runs) fill[which](table);
+#elif defined(KERNELS_NEON)
+    bool runs = cpu.neon && which == 0;
+    if (runs) kernels_neon(table);
+#else
+    bool runs = cpu.neon && which > TWINS && table;
 #endif
-#ifdef KERNELS_NEON
-    if (cpu.neon) {
-        kernels_neon(table);
-        return true;
-    }
-#endif
-    (void)cpu;
-    return false;
+    return runs;
 }
 
 static void expect_same_bits(const float *a, const float *b, size_t n, const char *name, size_t size, int kind) {
@@ -163,7 +162,7 @@ static void compare_size(Arena *arena, const Kernels *scalar, const Kernels *twi
 START_TEST(twins_agree_on_rows) {
     Kernels scalar, twin;
     kernels_scalar(&scalar);
-    if (!twin_table(&twin)) return;
+    if (!twin_table(&twin, _i)) return;
     Arena arena = arena_make("test", 0);
     for (int kind = 0; kind < 3; kind++) {
         for (size_t n = 0; n <= 70; n++) compare_size(&arena, &scalar, &twin, n, kind);
@@ -207,7 +206,7 @@ START_TEST(twins_agree_on_attention) {
     static const size_t heads[] = {1, 4, 7, 8, 16, 20, 31, 32, 33, 48, 64, 72, 80, 96, 128};
     Kernels scalar, twin;
     kernels_scalar(&scalar);
-    if (!twin_table(&twin)) return;
+    if (!twin_table(&twin, _i)) return;
     Arena arena = arena_make("test", 0);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         for (size_t j = 0; j < sizeof heads / sizeof *heads; j++)
@@ -221,7 +220,7 @@ END_TEST
 START_TEST(twins_agree_on_expand) {
     Kernels scalar, twin;
     kernels_scalar(&scalar);
-    if (!twin_table(&twin)) return;
+    if (!twin_table(&twin, _i)) return;
     enum { N = 640 };
     uint8_t bytes[4 * N + 1];
     float a[N + ROOM], b[N + ROOM];
@@ -238,6 +237,62 @@ START_TEST(twins_agree_on_expand) {
             expect_same_bits(a, b, N + ROOM, dtype_info((DType)type)->name, n, (int)round);
         }
     }
+}
+END_TEST
+
+// ---- products: panels, tiles and few rows of every stored type, whole and cut at the right border, in both precisions
+
+static void compare_products(Arena *arena, const Kernels *scalar, const Kernels *twin, DType type, size_t k, int mr, int n,
+                             uint32_t turn) {
+    ArenaMark mark = arena_mark(arena);
+    size_t stride = dtype_bytes(type, k), lda = k + 3, all = GEMM_NR * (k + 9), C = (size_t)mr * (size_t)(n + 3);
+    int kind = (int)(turn % 3), nr = n < GEMM_NR ? n : GEMM_NR;
+    TileMode mode = (TileMode)(turn % 3);
+    float *a = values(arena, 1, (size_t)mr * lda + ROOM, kind);
+    uint8_t *rows = arena_alloc(arena, stride * (size_t)n + 1);
+    RngKey key = rng_key(7, "test.products");
+    for (uint32_t i = 0; i < stride * (size_t)n; i++) rows[i] = (uint8_t)rng_bits(key, (RngDraw){.step = turn, .position = i});
+    float *out[2][9];
+    for (int side = 0; side < 2; side++) {
+        const Kernels *t = side ? twin : scalar;
+        float **x = out[side];
+        for (int i = 0; i < 9; i++) x[i] = values(arena, 3, i < 4 ? all : i == 8 ? (size_t)mr * lda + ROOM : C + ROOM, kind == 2 ? 1 : 0);
+        t->pack_a(x[0], a, lda, 1, k, mr);
+        t->pack_rows(x[1], rows, type, stride, 0, k, nr);
+        t->gemm_tile(x[4], (size_t)n + 3, x[0], x[1], k, mr, nr, mode);
+        t->gemm_few(x[5], (size_t)n + 3, a, lda, rows, type, stride, k, mr, n, mode == TILE_PROCEED);
+        memcpy(x[2], x[0], k * GEMM_MR * sizeof(float));
+        memcpy(x[3], x[1], k * GEMM_NR * sizeof(float));
+        t->bf16_pairs(x[2], k, GEMM_MR);
+        t->bf16_pairs(x[3], k, GEMM_NR);
+        t->bf16_tile(x[6], (size_t)n + 3, x[2], x[3], k, mr, nr, mode == TILE_ADD ? TILE_SET : mode);
+        memcpy(x[8], a, (size_t)mr * lda * sizeof(float));
+        for (int i = 0; i < mr; i++) t->bf16_pairs(x[8] + (size_t)i * lda, k, 1);
+        t->bf16_few(x[7], (size_t)n + 3, x[8], lda, rows, type, stride, k, mr, n, mode == TILE_PROCEED);
+    }
+    const size_t size[9] = {k * GEMM_MR, k * GEMM_NR, (k + k % 2) * GEMM_MR, (k + k % 2) * GEMM_NR, C, C, C, C, (size_t)mr * lda};
+    static const char *const names[9] = {"pack_a", "pack_rows", "pairs of a", "pairs of b", "gemm_tile", "gemm_few", "bf16_tile",
+                                         "bf16_few", "rows of a"};
+    for (int i = 0; i < 9; i++) expect_same_bits(out[0][i], out[1][i], size[i], names[i], k, (int)type);
+    arena_release(arena, mark);
+}
+
+START_TEST(twins_agree_on_products) {
+    Kernels scalar, twin;
+    Error error;
+    kernels_scalar(&scalar);
+    if (!twin_table(&twin, _i)) return;
+    // What runs through other entries of the table takes the scalar ones on both sides.
+    ck_ok(kernels_choose("scalar", &error), error);
+    Arena arena = arena_make("test", 0);
+    uint32_t turn = 0;
+    for (int type = 0; type < DTYPE_COUNT; type++)
+        for (int mr = 1; mr <= GEMM_MR; mr++)
+            for (int n = 5; n < 60; n += n < 16 ? 11 : 21, turn++) {
+                size_t k = dtype_info((DType)type)->block == 1 ? 1 + turn % 75 : 32 * (size_t)(1 + turn % 3);
+                compare_products(&arena, &scalar, &twin, (DType)type, k, mr, n, turn);
+            }
+    arena_free(&arena);
 }
 END_TEST
 
@@ -298,7 +353,7 @@ START_TEST(maxima_take_the_second_when_not_greater) {
     float zeros[32], nans[32];
     Kernels k[2];
     kernels_scalar(&k[0]);
-    int tables = twin_table(&k[1]) ? 2 : 1;
+    int tables = twin_table(&k[1], _i) ? 2 : 1;
     for (int i = 0; i < 32; i++) zeros[i] = nans[i] = i < 16 ? 0.0f : -0.0f;
     nans[15] = NAN;
     for (int t = 0; t < tables; t++) {
@@ -404,7 +459,7 @@ START_TEST(choice_by_name) {
     ck_assert_int_eq(kernels_choose("sse9", &error), ERR_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "sse9"));
     ck_assert_str_eq(kernels.name, "scalar");
-    const char *best = twin_table(&twin) ? twin.name : "scalar";
+    const char *best = twin_table(&twin, 0) ? twin.name : "scalar";
     ck_ok(kernels_choose("native", &error), error);
     ck_assert_str_eq(kernels.name, best);
     // The other architecture's name is known, and refused.
@@ -418,7 +473,7 @@ START_TEST(tables_are_complete) {
     // Every entry is a pointer: none may be left empty, whatever is added to the struct.
     Kernels table[2];
     kernels_scalar(&table[0]);
-    int tables = twin_table(&table[1]) ? 2 : 1;
+    int tables = twin_table(&table[1], _i) ? 2 : 1;
     for (int t = 0; t < tables; t++)
         for (size_t i = 0; i < sizeof(Kernels) / sizeof(void *); i++) {
             void *entry;
@@ -433,16 +488,17 @@ Suite *suite_kernels(void);
 Suite *suite_kernels(void) {
     Suite *suite = suite_create("kernels");
     TCase *tests = tcase_create("kernels");
-    tcase_add_test(tests, twins_agree_on_rows);
-    tcase_add_test(tests, twins_agree_on_attention);
-    tcase_add_test(tests, twins_agree_on_expand);
+    tcase_add_loop_test(tests, twins_agree_on_rows, 0, TWINS);
+    tcase_add_loop_test(tests, twins_agree_on_attention, 0, TWINS);
+    tcase_add_loop_test(tests, twins_agree_on_expand, 0, TWINS);
+    tcase_add_loop_test(tests, twins_agree_on_products, 0, TWINS);
     tcase_add_test(tests, reductions_follow_a1);
-    tcase_add_test(tests, maxima_take_the_second_when_not_greater);
+    tcase_add_loop_test(tests, maxima_take_the_second_when_not_greater, 0, TWINS);
     tcase_add_test(tests, rows_follow_their_formulas);
     tcase_add_test(tests, attention_follows_its_chains);
     tcase_add_test(tests, adamw_follows_its_order);
     tcase_add_test(tests, choice_by_name);
-    tcase_add_test(tests, tables_are_complete);
+    tcase_add_loop_test(tests, tables_are_complete, 0, TWINS);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return suite;

@@ -7,6 +7,8 @@
 
 #include "tensor/base/pool.h"
 #include "tensor/kernels/kernels.h"
+#include "tensor/op_add.h"
+#include "tensor/op_scale.h"
 #include "tests/golden_file.h"
 #include "tests/gradcheck.h"
 #include "tests/naive.h"
@@ -30,6 +32,48 @@ START_TEST(logprob_gradient) {
 }
 END_TEST
 
+// logp and the KL from a reference in one, by the gradients that both have: y_n = logp_n + kl_n / 2.
+static Tensor *apply_reference(Tape *tape, Tensor *const *input, void *context) {
+    LogprobReference *r = arena_alloc(input[0]->arena, sizeof *r);
+    const LogprobReference *given = context;
+    *r = (LogprobReference){given->x, given->w, tensor_new_1d(input[0]->arena, tape_wants(tape, input[0], input[1]), 6)};
+    Tensor *logp = logprob(tape, input[0], input[1], TARGET, 0.75f, plain, &(LogprobExtra){.reference = r});
+    return op_add(tape, logp, op_scale(tape, r->kl, 0.5f));
+}
+
+START_TEST(logprob_reference_gradient) {
+    Arena arena = arena_make("test", 0);
+    const Tensor *other = random_tensor(&arena, 3, 1.0f, 6, 4), *w = random_tensor(&arena, 4, 1.0f, 41, 4);
+    LogprobReference given = {tensor_f32(other), w, NULL};
+    Gradcheck check = {.op = apply_reference,
+                       .context = &given,
+                       .inputs = 2,
+                       .input = {random_tensor(&arena, 1, 1.0f, 6, 5), random_tensor(&arena, 2, 1.0f, 41, 5)}};
+    gradcheck(&check, 1e-4);
+    arena_free(&arena);
+}
+END_TEST
+
+// p = (1/2, 1/4, 1/4) from q = (1/4, 1/2, 1/4): (ln 2) / 2 - (ln 2) / 4. From itself, with entropy beside it: exactly 0.
+START_TEST(logprob_reference_by_hand) {
+    Arena arena = arena_make("test", 0);
+    const float two = log_f32(2), one[] = {1}, p[] = {two, 0, 0}, q[] = {0, two, 0};
+    float logp[1], entropy[1];
+    Tensor *w = tensor_new_2d(&arena, false, 3, 1);
+    LogprobReference r = {one, w, tensor_new_1d(&arena, false, 1)};
+    LogprobExtra extra = {.reference = &r, .entropy = entropy};
+    memcpy(w->data, q, sizeof q);
+    logprob_forward(logp, &extra, one, p, DTYPE_F32, TARGET, 1, PRECISION_FP32, 1, 1, 3);
+    ck_assert_float_eq_tol(tensor_f32(r.kl)[0], 0.25f * two, 1e-6f);
+    ck_assert_float_eq_tol(entropy[0], 1.5f * two, 1e-6f);
+    ck_assert_float_eq_tol(logp[0], -two, 1e-6f);
+    memcpy(w->data, p, sizeof p);
+    logprob_forward(logp, &extra, one, p, DTYPE_F32, TARGET, 1, PRECISION_FP32, 1, 1, 3);
+    ck_assert(tensor_f32(r.kl)[0] == 0);
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(logprob_golden) {
     Arena arena = arena_make("test", 0);
     Golden golden = golden_open(&arena, "layers.bin");
@@ -39,7 +83,7 @@ START_TEST(logprob_golden) {
     float logp[6], entropy[6], max[6], total[6], dx[54] = {0}, dw[41 * 9] = {0};
     LogprobExtra extra = {.entropy = entropy, .max = max, .total = total};
     logprob_forward(logp, &extra, x, w, DTYPE_F32, TARGET, 0.75f, PRECISION_FP32, 6, 9, 41);
-    logprob_backward(dx, dw, NULL, dy, x, w, DTYPE_F32, TARGET, 0.75f, &plain, 6, 9, 41);
+    logprob_backward(dx, dw, NULL, dy, x, w, DTYPE_F32, TARGET, 0.75f, &plain, NULL, 6, 9, 41);
     golden_check(&golden, "logprob.y", logp, 6);
     golden_check(&golden, "logprob.entropy", entropy, 6);
     golden_check(&golden, "logprob.max", max, 6);
@@ -94,7 +138,8 @@ static void run_steps(float *out, int step) {
     for (int n = 0; n < N; n += step) {
         int rows = N - n < step ? N - n : step;
         logprob_forward(out + n, NULL, x + n * D, w, DTYPE_F32, target + n, 1.0f, PRECISION_FP32, rows, D, V);
-        logprob_backward(out + N + n * D, out + N + N * D, NULL, dlogp + n, x + n * D, w, DTYPE_F32, target + n, 1.0f, &plain, rows, D, V);
+        logprob_backward(out + N + n * D, out + N + N * D, NULL, dlogp + n, x + n * D, w, DTYPE_F32, target + n, 1.0f, &plain, NULL, rows,
+                         D, V);
     }
 }
 
@@ -130,8 +175,8 @@ START_TEST(logprob_frozen_head) {
     logprob_forward(found, NULL, x, stored, DTYPE_BF16, target, 1.0f, PRECISION_FP32, 20, D, V);
     logprob_forward(expected, NULL, x, w, DTYPE_F32, target, 1.0f, PRECISION_FP32, 20, D, V);
     check_bits("logp", found, expected, 20);
-    logprob_backward(dx, NULL, NULL, dlogp, x, stored, DTYPE_BF16, target, 1.0f, &plain, 20, D, V);
-    logprob_backward(dx_expected, NULL, NULL, dlogp, x, w, DTYPE_F32, target, 1.0f, &plain, 20, D, V);
+    logprob_backward(dx, NULL, NULL, dlogp, x, stored, DTYPE_BF16, target, 1.0f, &plain, NULL, 20, D, V);
+    logprob_backward(dx_expected, NULL, NULL, dlogp, x, w, DTYPE_F32, target, 1.0f, &plain, NULL, 20, D, V);
     check_bits("dx", dx, dx_expected, 20 * D);
 }
 END_TEST
@@ -150,6 +195,8 @@ Suite *suite_logprob(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, kernels_setup, NULL);
     tcase_add_test(tc, logprob_gradient);
+    tcase_add_test(tc, logprob_reference_gradient);
+    tcase_add_test(tc, logprob_reference_by_hand);
     tcase_add_test(tc, logprob_golden);
     tcase_add_test(tc, logprob_definition);
     tcase_add_test(tc, logprob_chunks);

@@ -26,6 +26,11 @@ START_TEST(matrix_names) {
                 {"dpo", METHOD_DPO, NULL},
                 {"ipo", METHOD_IPO, NULL},
                 {"cdpo", METHOD_CDPO, NULL},
+                {"rloo", METHOD_RLOO, NULL},
+                {"grpo", METHOD_GRPO, NULL},
+                {"bon", METHOD_BON, NULL},
+                {"human", METHOD_HUMAN, NULL},
+                {"hybrid", METHOD_HYBRID, NULL},
                 {"rlaif-novice", METHOD_RLAIF, "novice"},
                 {"rescore-Judge_2", METHOD_RESCORE, "Judge_2"}};
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {

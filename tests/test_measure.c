@@ -1,8 +1,8 @@
 // Figures against published constants and values worked out by hand.
 #include <math.h>
 
-#include "rlcd/measure.h"
 #include "tests/support.h"
+#include "tools/measure.h"
 
 static void near(double found, double wanted, double tolerance) {
     ck_assert_msg(fabs(found - wanted) <= tolerance, "found %.17g, expected %.17g", found, wanted);

@@ -21,26 +21,29 @@ static float node(const float *x, int units, int k, int i) {
 
 static void fill_unit(float *grad, int unit) { random_fill(grad, N, 100 + (unsigned)unit, 1.0f); }
 
-// Every number of units up to 19, with and without the hint `last`; grad is zero after each leaf that is not the last.
+// Every number of units up to 19, the last one whole or cut; grad is zero before each leaf.
 START_TEST(gradtree_is_the_tree) {
     static float grad[N], zeros[N], unit[MOST][N];
     Arena arena = arena_make("test", 0);
     GradTree tree = gradtree_make(&arena, N);
     for (int u = 0; u < MOST; u++) fill_unit(unit[u], u);
     for (int units = 1; units <= MOST; units++)
-        for (int hint = 0; hint < 2; hint++) {
+        for (int missing = 0; missing < 2; missing++) {
+            int u = 0, from, to;
             memset(grad, 0, sizeof grad);
-            gradtree_begin(&tree);
-            for (int u = 0; u < units; u++) {
-                bool last = hint && u == units - 1;
+            gradtree_begin(&tree, 3 * units - missing, 3);
+            for (; gradtree_next(&tree, &from, &to); u++) {
+                ck_assert_int_eq(from, 3 * u);
+                ck_assert_int_eq(to, u == units - 1 ? 3 * units - missing : 3 * u + 3);
                 check_bits("grad before a leaf", grad, zeros, N);
                 memcpy(grad, unit[u], sizeof grad);
-                gradtree_leaf(&tree, grad, last);
+                gradtree_leaf(&tree, grad);
             }
+            ck_assert_int_eq(u, units);
             gradtree_end(&tree, grad);
             for (int i = 0; i < N; i += 97) {
                 float x[MOST];
-                for (int u = 0; u < units; u++) x[u] = unit[u][i];
+                for (int k = 0; k < units; k++) x[k] = unit[k][i];
                 ck_assert_msg(float_bits(grad[i]) == float_bits(node(x, units, 5, 0)), "%d units, element %d", units, i);
             }
         }
@@ -57,8 +60,8 @@ START_TEST(gradtree_of_one) {
     GradTree tree = gradtree_make(&arena, N);
     fill_unit(grad, 1);
     fill_unit(expected, 1);
-    gradtree_begin(&tree);
-    gradtree_leaf(&tree, grad, true);
+    gradtree_begin(&tree, 5, 5);
+    gradtree_leaf(&tree, grad);
     gradtree_end(&tree, grad);
     check_bits("grad", grad, expected, N);
     ck_assert_uint_eq(arena.used, 0);
@@ -70,15 +73,15 @@ START_TEST(gradtree_begins_again) {
     static float grad[N], expected[N];
     Arena arena = arena_make("test", 0);
     GradTree tree = gradtree_make(&arena, N);
-    gradtree_begin(&tree);
+    gradtree_begin(&tree, 9, 1);
     for (int u = 0; u < 3; u++) {
         fill_unit(grad, u);
-        gradtree_leaf(&tree, grad, false);
+        gradtree_leaf(&tree, grad);
     }
-    gradtree_begin(&tree);
+    gradtree_begin(&tree, 1, 1);
     fill_unit(grad, 7);
     fill_unit(expected, 7);
-    gradtree_leaf(&tree, grad, false);
+    gradtree_leaf(&tree, grad);
     gradtree_end(&tree, grad);
     check_bits("grad", grad, expected, N);
     arena_free(&arena);

@@ -126,7 +126,10 @@ START_TEST(test_sorted) {
     PairList list;
     ck_ok(pairs_read(&list, &arena, paths, 2, task_plain(), true, &error), error);
     static const char *const sorted[] = {"b0", "a2", "b2", "a5"}, *const read[] = {"a5", "a2", "b2", "b0"};
-    for (int i = 0; i < 4; i++) check_text(list.pair[i].chosen, sorted[i]);
+    for (int i = 0; i < 4; i++) {
+        check_text(list.pair[i].chosen, sorted[i]);
+        ck_assert_int_eq(list.pair[i].file, sorted[i][0] == 'b');
+    }
     ck_ok(pairs_read(&list, &arena, paths, 2, task_plain(), false, &error), error);
     for (int i = 0; i < 4; i++) check_text(list.pair[i].chosen, read[i]);
     ck_assert_int_eq(list.counts.rows, 4);

@@ -1,9 +1,10 @@
-// PPO on a small model: the score rises, ratios are exact, a stopped run ends as an uninterrupted one, nothing that only changes
-// the work's order changes a bit.
+// PPO, RLOO and GRPO on a small model: the score rises, ratios are exact, a stopped run ends as an uninterrupted one, nothing that
+// only changes the work's order changes a bit.
 #include "rlcd/ppo.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nn/linear.h"
@@ -82,8 +83,9 @@ static Status train(Role **policy, const char *dir, const PpoConfig *config, int
 static const char *const FILES[] = {"policy.safetensors", "policy.optimizer.safetensors", "value.safetensors",
                                     "value.optimizer.safetensors"};
 
-static void same(const char *a, const char *b, int step) {
-    tiny_same_run(&arena, a, b, step, FILES, 4);
+// Same files in both, of the policy alone where there is no value model.
+static void same(const char *a, const char *b, int step, PpoAlgorithm algorithm) {
+    tiny_same_run(&arena, a, b, step, FILES, algorithm == ALGORITHM_PPO ? 4 : 2);
     Text x = tiny_file(&arena, a, "samples.jsonl"), y = tiny_file(&arena, b, "samples.jsonl");
     ck_assert(text_equal(x, y));
     ck_assert_uint_gt(x.size, 100);
@@ -109,7 +111,7 @@ static int32_t frequent_token(void) {
     return best;
 }
 
-// A judge that rewards one token, trained to: the policy learns to say it.
+// A judge that rewards one token, trained to: the policy learns to say it, by each algorithm.
 START_TEST(ppo_learns) {
     const char *dir = temporary_make(&arena), *judges = temporary_make(&arena);
     enum { PAIRS = 40 };
@@ -134,6 +136,7 @@ START_TEST(ppo_learns) {
     ck_ok(preference_train(&judge, &base, pairs, PAIRS, NULL, 0, &learn, &session, &error), error);
 
     PpoConfig config = config_of(20);
+    config.algorithm = (PpoAlgorithm)_i;
     config.rollouts = 32;
     config.minibatch = 32;
     config.generate.max_new = 2;
@@ -202,28 +205,56 @@ END_TEST
 
 enum { ROLLOUTS = 8, MINIBATCH = 4 };
 
-// Whitens all actions, in double: mean 0 or as `centre` says, deviation 1; `back` adds the mean again.
-static void whiten_all(double (*x)[8], const int *T, bool shift, bool back) {
-    double mean = 0, variance = 0, n = 0;
-    for (int i = 0; i < ROLLOUTS; i++)
-        for (int t = 0; t < T[i]; t++) mean += x[i][t], n++;
-    mean /= n;
-    for (int i = 0; i < ROLLOUTS; i++)
-        for (int t = 0; t < T[i]; t++) variance += (x[i][t] - mean) * (x[i][t] - mean) / n;
-    double deviation = sqrt(variance + 1e-8);
-    for (int i = 0; i < ROLLOUTS; i++)
-        for (int t = 0; t < T[i]; t++) x[i][t] = (x[i][t] - (shift ? mean : 0)) / deviation + (back ? mean : 0);
+// Whitens all actions of each `group` rollouts, in double: mean 0 if `shift`, deviation 1; `back` adds the mean again.
+static void whiten_all(double (*x)[8], const int *T, int group, bool shift, bool back) {
+    for (int at = 0; at < ROLLOUTS; at += group) {
+        double mean = 0, variance = 0, n = 0;
+        for (int i = at; i < at + group; i++)
+            for (int t = 0; t < T[i]; t++) mean += x[i][t], n++;
+        mean /= n;
+        for (int i = at; i < at + group; i++)
+            for (int t = 0; t < T[i]; t++) variance += (x[i][t] - mean) * (x[i][t] - mean) / n;
+        double deviation = sqrt(variance + 1e-8);
+        for (int i = at; i < at + group; i++)
+            for (int t = 0; t < T[i]; t++) x[i][t] = (x[i][t] - (shift ? mean : 0)) / deviation + (back ? mean : 0);
+    }
+}
+
+// The score as training takes it: cut, and what a reply without an end loses.
+static double score_of(const Rollout *r, const PpoConfig *c) {
+    double score = (double)r->score, clip = (double)c->score_clip;
+    if (clip > 0 && fabs(score) > clip) score = score < 0 ? -clip : clip;
+    if (r->end == END_STOP || (r->end == END_TEXT && !c->marker_only)) return score;
+    return c->missing_set ? -(double)c->missing_end : score - (double)c->missing_end;
+}
+
+// The sums of a batch's rewards as advantages within each group, in double; with `divide` over the group's deviation.
+static void advantages_by_group(double (*advantage)[8], double (*reward)[8], const int *T, const PpoConfig *c) {
+    for (int at = 0; at < ROLLOUTS; at += c->group) {
+        double sum[ROLLOUTS] = {0}, total = 0, square = 0, k = c->group;
+        for (int i = at; i < at + c->group; i++) {
+            for (int t = 0; t < T[i]; t++) sum[i] += reward[i][t];
+            total += sum[i];
+        }
+        for (int i = at; i < at + c->group; i++) square += (sum[i] - total / k) * (sum[i] - total / k) / k;
+        double divisor = c->algorithm == ALGORITHM_GRPO && !c->dr_grpo ? sqrt(square + 1e-8) : 1,
+               times = c->algorithm == ALGORITHM_RLOO ? k / (k - 1) : 1;
+        for (int i = at; i < at + c->group; i++)
+            for (int t = 0; t < T[i]; t++) advantage[i][t] = (sum[i] - total / k) * times / divisor;
+    }
 }
 
 // The gradients of the last minibatch of the second step, at rate 0: the policy is still the base, every ratio 1, every value 0.
 // So d loss / d logp = -A / actions and d loss / d value = -R / actions.
+// Without a value model: `value` NULL, and a group's replies go to one prompt.
 static void expect_gradients(Session *session, const PpoConfig *c, Role *policy, Role *value) {
     const PromptTokens *asked[ROLLOUTS];
     int order[PROMPTS], batch[ROLLOUTS], T[ROLLOUTS], actions = 0;
     uint32_t work[ROLLOUTS];
     for (int i = 0; i < ROLLOUTS; i++) {
-        rng_shuffle(rng_key(7, "ppo.prompts"), (uint32_t)((ROLLOUTS + i) / PROMPTS), PROMPTS, order, work);
-        asked[i] = &prompts[order[(ROLLOUTS + i) % PROMPTS]];
+        int at = (ROLLOUTS + i) / (value ? 1 : c->group);
+        rng_shuffle(rng_key(7, "ppo.prompts"), (uint32_t)(at / PROMPTS), PROMPTS, order, work);
+        asked[i] = &prompts[order[at % PROMPTS]];
     }
     GenerateConfig generate = c->generate;
     generate.key = rng_key(7, "ppo.rollout");
@@ -237,10 +268,11 @@ static void expect_gradients(Session *session, const PpoConfig *c, Role *policy,
     double reward[ROLLOUTS][8] = {{0}}, advantage[ROLLOUTS][8], returns[ROLLOUTS][8];
     for (int i = 0; i < ROLLOUTS; i++) {
         T[i] = sequence_actions(&r[i].sequence);
-        reward[i][T[i] - 1] = (double)r[i].score;
+        reward[i][T[i] - 1] = score_of(&r[i], c);
     }
-    if (c->whiten_reward == WHITEN_SCALE) whiten_all(reward, T, false, false);
-    if (c->whiten_reward == WHITEN_KEEP_MEAN) whiten_all(reward, T, true, true);
+    int group = c->whiten_group ? c->whiten_group : ROLLOUTS;
+    if (c->whiten_reward == WHITEN_SCALE) whiten_all(reward, T, group, false, false);
+    if (c->whiten_reward == WHITEN_KEEP_MEAN) whiten_all(reward, T, group, true, true);
     for (int i = 0; i < ROLLOUTS; i++) {
         double next_return = 0, next_advantage = 0;
         for (int t = T[i] - 1; t >= 0; t--) {
@@ -250,11 +282,14 @@ static void expect_gradients(Session *session, const PpoConfig *c, Role *policy,
             returns[i][t] = next_return;
         }
     }
-    if (c->whiten_advantage) whiten_all(advantage, T, true, false);
+    if (!value)
+        advantages_by_group(advantage, reward, T, c);
+    else if (c->whiten_advantage)
+        whiten_all(advantage, T, group, true, false);
 
     rng_shuffle(rng_key(7, "ppo.minibatch"), 1 * 2 + 1, ROLLOUTS, batch, work);
     for (int k = MINIBATCH; k < ROLLOUTS; k++) actions += T[batch[k]];
-    for (int k = MINIBATCH; k < ROLLOUTS; k++) {
+    for (int k = c->last_unit ? ROLLOUTS - c->unit : MINIBATCH; k < ROLLOUTS; k++) {
         int i = batch[k], row[8];
         const Sequence *s = &r[i].sequence;
         const int32_t *ids = s->ids;
@@ -264,8 +299,12 @@ static void expect_gradients(Session *session, const PpoConfig *c, Role *policy,
         Tensor *h = llama_forward(&tape, policy->llama, policy->adapter, &one, NULL, &arena);
         LinearRows rows = llama_rows(policy->llama, 0, NULL);
         const Tensor *logp = logprob(&tape, op_gather(&tape, h, row, T[i]), policy->llama->weights.head, ids + s->from, 1, rows, NULL);
-        for (int t = 0; t < T[i]; t++) logp->grad[t] = (float)(-advantage[i][t] / actions);
+        // Actions count alike, or replies do: one ratio of the whole reply moves each of its actions as much as the reply.
+        double of = value ? actions : MINIBATCH;
+        if (c->algorithm == ALGORITHM_GRPO) of *= c->dr_grpo ? c->generate.max_new : T[i];
+        for (int t = 0; t < T[i]; t++) logp->grad[t] = (float)(-advantage[i][t] / of);
         tape_backward(&tape);
+        if (!value) continue;
         Tape second = tape_make(&arena);
         h = llama_forward(&second, value->llama, value->adapter, &one, NULL, &arena);
         const Tensor *v = linear(&second, op_gather(&second, h, row, T[i]), value->head, value->bias, rows);
@@ -284,7 +323,7 @@ static void near_block(const char *what, const float *found, const float *expect
 }
 
 START_TEST(ppo_update_by_hand) {
-    for (int v = 0; v < 4; v++) {
+    for (int v = 0; v < 6; v++) {
         const char *dir = temporary_make(&arena);
         PpoConfig config = config_of(2);
         config.schedule.rate = 0;
@@ -295,7 +334,9 @@ START_TEST(ppo_update_by_hand) {
         // Values 0 are never further than the clip from returns 0: let the returns through.
         config.value_clip = 100;
         config.whiten_reward = v == 1 ? WHITEN_SCALE : v == 2 ? WHITEN_KEEP_MEAN : WHITEN_NONE;
-        config.whiten_advantage = v < 3;
+        config.whiten_advantage = v != 3;
+        if (v == 4) config.unit = 1, config.last_unit = true, config.missing_end = 1, config.missing_set = config.marker_only = true;
+        if (v == 5) config.whiten_group = 4, config.whiten_reward = WHITEN_KEEP_MEAN, config.score_clip = 0.25f, config.missing_end = 2;
         Role *trained;
         ck_ok(train(&trained, dir, &config, -1, 64), error);
 
@@ -315,6 +356,76 @@ START_TEST(ppo_update_by_hand) {
         near_block("policy", optimizer[0].m, policy->params.grad, policy->params.count);
         near_block("value", optimizer[1].m, value->params.grad, value->params.count);
         tiny_session_end(&session);
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
+// RLOO, GRPO and Dr. GRPO in the same way; the KL of GRPO's loss is 0 here, and so is its slope. Whitening and values count nothing.
+START_TEST(ppo_groups_by_hand) {
+    for (int v = 0; v < 4; v++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(2);
+        config.algorithm = v < 2 ? ALGORITHM_RLOO : ALGORITHM_GRPO;
+        config.dr_grpo = v == 3;
+        config.group = v == 1 ? 2 : 4;
+        config.schedule.rate = 0;
+        config.adamw.beta1 = 0;
+        config.max_norm = 0;
+        config.whiten_reward = WHITEN_SCALE;
+        Role *trained;
+        ck_ok(train(&trained, dir, &config, -1, 64), error);
+        ck_assert(!file_exists(path_join(&arena, dir, "checkpoint-000002/value.safetensors")));
+        ck_assert_ptr_null(strstr(tiny_metrics(&arena, dir).data, "value"));
+
+        Session session = tiny_session(&arena, dir);
+        config.whiten_reward = WHITEN_NONE;
+        RoleConfig shape = {.adapter = config.adapter, .trained = true};
+        Role *policy = role_make(&arena, &base, &shape, 7);
+        Optimizer optimizer = optimizer_make(&policy->params, &config.adamw, 0);
+        expect_gradients(&session, &config, policy, NULL);
+        SavedRole saved = {"policy", policy, &optimizer};
+        int64_t step;
+        uint64_t offset;
+        ck_ok(save_read(&session, &step, &offset, &saved, 1, NULL, 0, &error), error);
+        ck_assert_int_eq(step, 2);
+        near_block("policy", optimizer.m, policy->params.grad, policy->params.count);
+        tiny_session_end(&session);
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
+// Whole groups, KL in RLOO's reward and in GRPO's loss, and what shows of each option.
+START_TEST(ppo_group_variants) {
+    enum { VARIANTS = 8 };
+    Text seen[VARIANTS];
+    for (int v = 0; v < VARIANTS; v++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(2);
+        config.algorithm = v < 4 ? ALGORITHM_RLOO : ALGORITHM_GRPO;
+        config.samples = 8;
+        if (v % 4 == 1) config.kl_coef = 2;
+        if (v % 4 == 2) config.group = 2;
+        if (v == 3) config.kl = KL_K3;
+        if (v == 7) config.dr_grpo = true;
+        Role *policy;
+        ck_ok(train(&policy, dir, &config, -1, 64), error);
+        for (int i = 0; i < 2; i++) {
+            ck_assert_double_eq(metric(dir, i, "ratio_mismatch"), 0);
+            double penalty = metric(dir, i, "objective/non_score_reward"), score = metric(dir, i, "objective/scores"),
+                   kl = metric(dir, i, "objective/kl");
+            ck_assert_double_eq_tol(penalty, v < 4 ? -(double)config.kl_coef * kl : 0, 1e-6);
+            ck_assert_double_eq_tol(metric(dir, i, "objective/rlhf_reward"), score + penalty, 1e-5);
+            // One prompt for a group, another for the next.
+            for (int k = 0; k < 8; k++) {
+                bool starts = k % config.group == 0;
+                double index = tiny_number(&arena, dir, "samples.jsonl", 8 * i + k, "index");
+                if (k) ck_assert_int_eq(index != tiny_number(&arena, dir, "samples.jsonl", 8 * i + k - 1, "index"), starts);
+            }
+        }
+        seen[v] = tiny_metrics(&arena, dir);
+        for (int w = 0; w < v; w++) ck_assert_msg(!text_equal(seen[v], seen[w]), "variants %d and %d", v, w);
         temporary_remove(dir);
     }
 }
@@ -376,11 +487,14 @@ END_TEST
 START_TEST(ppo_resumes) {
     const char *one = temporary_make(&arena), *two = temporary_make(&arena);
     PpoConfig config = config_of(4);
+    config.algorithm = (PpoAlgorithm)_i;
     // An adaptive coefficient is part of what must come back.
     config.kl_target = 0.5f;
     config.kl_horizon = 20;
     config.schedule.kind = SCHEDULE_LINEAR;
     config.warmup_share = 0.2;
+    // And so are the moments of all scores.
+    if (_i == ALGORITHM_RLOO) config.score_scale = SCORE_WHITEN;
     Role *policy, *again;
     ck_ok(train(&policy, one, &config, -1, 64), error);
     ck_assert_double_ne(metric(one, 0, "objective/kl_coef"), metric(one, 3, "objective/kl_coef"));
@@ -394,16 +508,16 @@ START_TEST(ppo_resumes) {
         ck_assert_int_lt(++stops, 20);
     }
     ck_assert_int_gt(stops, 3);
-    same(one, two, 4);
+    same(one, two, 4, config.algorithm);
     check_bits("policy", again->params.value, policy->params.value, policy->params.count);
 
     // Killed behind the third step: back to the second checkpoint.
     ck_ok(directory_remove(path_join(&arena, two, "checkpoint-000004"), &error), error);
     ck_ok(train(&again, two, &config, -1, 64), error);
-    same(one, two, 4);
+    same(one, two, 4, config.algorithm);
     // A finished run is left alone.
     ck_ok(train(&again, two, &config, 0, 64), error);
-    same(one, two, 4);
+    same(one, two, 4, config.algorithm);
     temporary_remove(one);
     temporary_remove(two);
 }
@@ -412,6 +526,7 @@ END_TEST
 START_TEST(ppo_order_of_work) {
     const char *one = temporary_make(&arena);
     PpoConfig config = config_of(2);
+    config.algorithm = (PpoAlgorithm)_i;
     config.unit = 2;
     Role *policy;
     ck_ok(train(&policy, one, &config, -1, 64), error);
@@ -423,7 +538,7 @@ START_TEST(ppo_order_of_work) {
         ck_ok(pool_start(THREADS[i], &error), error);
         ck_ok(train(&policy, two, &other, -1, ROWS[i]), error);
         pool_stop();
-        same(one, two, 2);
+        same(one, two, 2, config.algorithm);
         temporary_remove(two);
     }
     temporary_remove(one);
@@ -460,6 +575,64 @@ START_TEST(ppo_variants) {
             ck_assert_double_gt(unended, 0);
             ck_assert_double_eq_tol(metric(dir, 0, "objective/rlhf_reward"), metric(dir, 0, "objective/scores") - 2 * unended, 1e-5);
         }
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
+// Scores over the deviation of all so far; what the metrics and the samples say of it at kl_coef 0, by hand.
+START_TEST(ppo_scales_scores) {
+    for (int shift = 0; shift < 2; shift++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(2);
+        config.kl_coef = 0;
+        config.samples = 8;
+        config.score_scale = shift ? SCORE_WHITEN : SCORE_SCALE;
+        Role *policy;
+        ck_ok(train(&policy, dir, &config, -1, 64), error);
+        double score[16], sum = 0;
+        for (int step = 0; step < 2; step++) {
+            double square = 0, mean, here = 0;
+            int n = 8 * (step + 1);
+            for (int i = n - 8; i < n; i++) sum += score[i] = tiny_number(&arena, dir, "samples.jsonl", i, "score"), here += score[i] / 8;
+            mean = sum / n;
+            for (int i = 0; i < n; i++) square += (score[i] - mean) * (score[i] - mean);
+            double expected = (here - (shift ? mean : 0)) / sqrt(square / (n - 1));
+            ck_assert_double_eq_tol(metric(dir, step, "objective/rlhf_reward"), expected, 1e-4);
+        }
+        temporary_remove(dir);
+    }
+}
+END_TEST
+
+// What steers a run: where the penalty stands, the gain of its coefficient, a rate that moves once a step, updates that end early.
+START_TEST(ppo_steers) {
+    for (int v = 0; v < 7; v++) {
+        const char *dir = temporary_make(&arena);
+        PpoConfig config = config_of(2);
+        if (v == 0) config.kl_in = KL_IN_LOSS, config.kl = KL_FULL, config.train_all = true;
+        if (v == 1) config.kl_in = KL_IN_LOSS, config.algorithm = ALGORITHM_RLOO, config.kl = KL_K2;
+        if (v == 2) config.kl_in = KL_IN_REWARD, config.algorithm = ALGORITHM_GRPO;
+        if (v == 3) config.kl_target = 0.5f, config.kl_gain = 0.25f;
+        if (v == 4) config.rate_by_rollout = true, config.warmup_share = 0.5;
+        if (v == 5) config.stop_kl = 1e-12f;
+        if (v == 6) config.kl = KL_FULL;
+        Role *policy;
+        ck_ok(train(&policy, dir, &config, -1, 64), error);
+        double kl = metric(dir, 1, "objective/kl"), penalty = metric(dir, 1, "objective/non_score_reward"),
+               score = metric(dir, 1, "objective/scores");
+        ck_assert_double_eq(metric(dir, 0, "objective/kl"), 0);
+        ck_assert_double_eq(metric(dir, 1, "ratio_mismatch"), 0);
+        ck_assert_double_eq_tol(penalty, v < 2 ? 0 : -metric(dir, 1, "objective/kl_coef") * kl, 1e-6);
+        ck_assert_double_eq_tol(metric(dir, 1, "objective/rlhf_reward"), score + penalty, 1e-5);
+        // Of whole distributions it is above 0 in every sample.
+        for (int i = 0; config.kl == KL_FULL && i < 2; i++) ck_assert_double_gt(tiny_number(&arena, dir, "samples.jsonl", 2 + i, "kl"), 0);
+        // The target is missed from below, so the error is -0.2.
+        ck_assert_double_eq_tol(metric(dir, 1, "objective/kl_coef"), v == 3 ? 0.02 * (1 - 0.2 * 0.25) : 0.02, 1e-8);
+        // Half of two steps is a step at rate 0; half of eight updates would not be.
+        ck_assert_int_eq(kl == 0, v == 4);
+        // The first minibatch is at KL 0, the second is not.
+        for (int i = 0; v == 5 && i < 2; i++) ck_assert_double_eq(metric(dir, i, "policy/updates"), 1);
         temporary_remove(dir);
     }
 }
@@ -503,14 +676,20 @@ Suite *suite_ppo(void) {
     TCase *tc = tcase_create("ppo");
     tcase_set_timeout(tc, 30);
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, ppo_learns);
+    // An emulator shows nothing more in the algorithms that share the loop.
+    int end = getenv("RLCD_QEMU") ? ALGORITHM_PPO + 1 : ALGORITHM_GRPO + 1;
+    tcase_add_loop_test(tc, ppo_learns, ALGORITHM_PPO, end);
     tcase_add_test(tc, ppo_metrics);
     tcase_add_test(tc, ppo_update_by_hand);
+    tcase_add_test(tc, ppo_groups_by_hand);
+    tcase_add_test(tc, ppo_group_variants);
     tcase_add_test(tc, ppo_value_rate);
     tcase_add_test(tc, ppo_samples);
-    tcase_add_test(tc, ppo_resumes);
-    tcase_add_test(tc, ppo_order_of_work);
+    tcase_add_loop_test(tc, ppo_resumes, ALGORITHM_PPO, end);
+    tcase_add_loop_test(tc, ppo_order_of_work, ALGORITHM_PPO, end);
     tcase_add_test(tc, ppo_variants);
+    tcase_add_test(tc, ppo_scales_scores);
+    tcase_add_test(tc, ppo_steers);
     tcase_add_test(tc, ppo_goes_through_prompts);
     tcase_add_test(tc, ppo_names_prompt);
     suite_add_tcase(suite, tc);

@@ -19,19 +19,6 @@ static void setup(void) {
 }
 static void teardown(void) { arena_free(&arena); }
 
-START_TEST(ppo_math_names) {
-    KlKind kind = KL_K3;
-    static const char *const NAMES[] = {"clamp", "k1", "k2", "k3"};
-    for (int i = 0; i < 4; i++) {
-        ck_assert(kl_from_name(NAMES[i], &kind));
-        ck_assert_int_eq(kind, i);
-    }
-    kind = KL_K1;
-    ck_assert(!kl_from_name("k4", &kind) && !kl_from_name("", &kind) && !kl_from_name("k11", &kind) && !kl_from_name("K1", &kind));
-    ck_assert_int_eq(kind, KL_K1);
-}
-END_TEST
-
 // l = 1, -1, 0: powers of two leave nothing to round.
 START_TEST(ppo_math_kl) {
     const float logp[] = {-1, -3, -2}, ref[] = {-2, -2, -2};
@@ -121,6 +108,28 @@ START_TEST(ppo_math_whiten) {
 }
 END_TEST
 
+START_TEST(ppo_math_groups) {
+    // Sum 12; the others of each have means 4, 10/3, 8/3 and 2, or of two replies alone the other one.
+    const float returns[] = {0, 2, 4, 6}, others[] = {-4, 2 - 10 / 3.0f, 4 - 8 / 3.0f, 4}, two[] = {-2, 2}, centred[] = {-3, -1, 1, 3};
+    float a[4];
+    ppo_leave_one_out(a, returns, 4);
+    for (int i = 0; i < 4; i++) ck_assert_float_eq_tol(a[i], others[i], 1e-6f);
+    ppo_leave_one_out(a, returns, 2);
+    check_bits("leave one out of two", a, two, 2);
+    // Mean 3, variance 5.
+    ppo_group_advantage(a, returns, 4, false);
+    check_bits("centred", a, centred, 4);
+    ppo_group_advantage(a, returns, 4, true);
+    for (int i = 0; i < 4; i++) ck_assert_float_eq_tol(a[i], centred[i] / sqrtf(5), 1e-6f);
+    // Replies that are all worth the same say nothing.
+    const float equal[] = {0.75f, 0.75f, 0.75f, 0.75f}, none[4] = {0};
+    ppo_leave_one_out(a, equal, 4);
+    check_bits("equal replies", a, none, 4);
+    ppo_group_advantage(a, equal, 4, true);
+    check_bits("equal replies", a, none, 4);
+}
+END_TEST
+
 // ---- losses
 
 enum { T = 6 };
@@ -154,6 +163,73 @@ START_TEST(ppo_math_policy_by_hand) {
 }
 END_TEST
 
+// Three replies of 1, 2 and 3 actions whose ratios are 1/2 = 1 * 1/2, 2 and 2 * 2 * 1/2, under A = 1, 2, -1, clip 1/4.
+START_TEST(ppo_math_sequence_by_hand) {
+    const float two = log_f32(2), old[] = {-1, -2, -3, -4, -5, -6}, advantage[] = {1, 2, 9, -1, 9, 9};
+    const float now[] = {-1 - two, -2, -3 + two, -4 + two, -5 + two, -6 - two};
+    const float loss[] = {-0.5f, -2.5f, 2}, gradient[] = {-0.5f, 0, 0, 2, 2, 2};
+    const int first[] = {0, 1, 3, 6};
+    Tape tape = tape_make(&arena);
+    int clipped = -1;
+    Tensor *logp = variable(now);
+    const Tensor *found = ppo_sequence_loss(&tape, logp, old, advantage, first, 3, 0.25f, &clipped);
+    ck_assert_int_eq(clipped, 1);
+    for (int b = 0; b < 3; b++) found->grad[b] = 1;
+    tape_backward(&tape);
+    for (int b = 0; b < 3; b++) ck_assert_float_eq_tol(tensor_f32(found)[b], loss[b], 2e-6f);
+    for (int t = 0; t < T; t++) ck_assert_float_eq_tol(logp->grad[t], gradient[t], 4e-6f);
+    // Nothing moved: every ratio is exactly 1, and the gradient REINFORCE's.
+    Tape still = tape_make(&arena);
+    Tensor *same = variable(old);
+    const float start[] = {-1, -2, 1}, reinforce[] = {-1, -2, -2, 1, 1, 1};
+    found = ppo_sequence_loss(&still, same, old, advantage, first, 3, 0.25f, NULL);
+    check_bits("at ratio 1", tensor_f32(found), start, 3);
+    for (int b = 0; b < 3; b++) found->grad[b] = 1;
+    tape_backward(&still);
+    check_bits("REINFORCE", same->grad, reinforce, T);
+}
+END_TEST
+
+// The same as in the reward, times 1/2, for l = 0, 1, -1/2, 2, 0, -3; k3's slope 1 - exp(-l) is 0 where policy and reference agree.
+START_TEST(ppo_math_kl_loss) {
+    const float ref[] = {-1, -2, -3, -4, -5, -6}, now[] = {-1, -1, -3.5f, -2, -5, -9};
+    static const float SLOPE[][T] = {{0.5f, 0.5f, 0, 0.5f, 0.5f, 0},
+                                     {0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f},
+                                     {0, 0.5f, -0.25f, 1, 0, -1.5f},
+                                     {0, 0.31606028f, -0.32436064f, 0.43233236f, 0, -9.5427685f}};
+    for (int kind = KL_CLAMP; kind <= KL_K3; kind++) {
+        float kl[T];
+        ppo_kl(kl, now, ref, T, (KlKind)kind);
+        Tape tape = tape_make(&arena);
+        Tensor *logp = variable(now);
+        const Tensor *found = ppo_kl_loss(&tape, logp, ref, 0.5f, (KlKind)kind);
+        for (int t = 0; t < T; t++) found->grad[t] = 1, kl[t] = kl[t] * 0.5f;
+        tape_backward(&tape);
+        check_bits("loss", tensor_f32(found), kl, T);
+        for (int t = 0; t < T; t++) ck_assert_float_eq_tol(logp->grad[t], SLOPE[kind][t], 4e-6f);
+        if (kind != KL_CLAMP && kind != KL_K1) ck_assert(logp->grad[0] == 0 && logp->grad[4] == 0);
+    }
+}
+END_TEST
+
+// 1, 3 and 5, 7: together mean 4, squares 9 + 1 + 1 + 9; one score alone has no deviation.
+START_TEST(ppo_math_running_scores) {
+    const float first[] = {1, 3}, second[] = {5, 7};
+    float work[2];
+    PpoMoments all = {0};
+    ppo_add_scores(&all, first, work, 1);
+    ck_assert(all.n == 1 && all.mean == 1 && all.square == 0);
+    ck_assert_float_eq(ppo_scale_score(&all, 1, true), 0);
+    all = (PpoMoments){0};
+    ppo_add_scores(&all, first, work, 2);
+    ck_assert(all.n == 2 && all.mean == 2 && all.square == 2);
+    ppo_add_scores(&all, second, work, 2);
+    ck_assert(all.n == 4 && all.mean == 4 && all.square == 20);
+    ck_assert_float_eq_tol(ppo_scale_score(&all, 3, false), 3 / sqrtf(20 / 3.0f), 1e-6f);
+    ck_assert_float_eq_tol(ppo_scale_score(&all, 3, true), -1 / sqrtf(20 / 3.0f), 1e-6f);
+}
+END_TEST
+
 // Values 3, -1, 1/4, 1, -2, 3 above old ones of 1, 2, ..., returns 2, 2, 2, -1, -2, 2 above them, clip 1/2.
 START_TEST(ppo_math_value_by_hand) {
     const float above[] = {3, -1, 0.25f, 1, -2, 3}, aim[] = {2, 2, 2, -1, -2, 2};
@@ -182,6 +258,7 @@ END_TEST
 // Finite differences: inputs lie further from every border of a clip than the differences reach (1/16).
 typedef struct {
     float old[24], other[24];
+    KlKind kind;
 } Given;
 
 static Tensor *apply_policy(Tape *tape, Tensor *const *input, void *context) {
@@ -192,6 +269,18 @@ static Tensor *apply_policy(Tape *tape, Tensor *const *input, void *context) {
 static Tensor *apply_value(Tape *tape, Tensor *const *input, void *context) {
     const Given *g = context;
     return ppo_value_loss(tape, input[0], g->old, g->other, 0.3f, NULL);
+}
+
+// Four replies of six actions: what a reply moves is the sum of what its actions do.
+static Tensor *apply_sequence(Tape *tape, Tensor *const *input, void *context) {
+    static const int FIRST[] = {0, 6, 12, 18, 24};
+    const Given *g = context;
+    return ppo_sequence_loss(tape, input[0], g->old, g->other, FIRST, 4, 0.2f, NULL);
+}
+
+static Tensor *apply_kl(Tape *tape, Tensor *const *input, void *context) {
+    const Given *g = context;
+    return ppo_kl_loss(tape, input[0], g->old, 0.3f, g->kind);
 }
 
 START_TEST(ppo_math_gradients) {
@@ -205,6 +294,14 @@ START_TEST(ppo_math_gradients) {
         tensor_f32(x)[i] = g.old[i] + MOVE[i % 8];
     }
     gradcheck(&(Gradcheck){.op = apply_policy, .context = &g, .input = {x}, .inputs = 1}, 1e-4);
+    // The clamp's corner lies at l = 0, where two of the moves are.
+    for (g.kind = KL_K1; g.kind <= KL_K3; g.kind++) gradcheck(&(Gradcheck){.op = apply_kl, .context = &g, .input = {x}, .inputs = 1}, 1e-4);
+    for (int i = 0; i < 24; i++) g.old[i] -= MOVE[i % 8] == 0 ? 0.5f : 0;
+    g.kind = KL_CLAMP;
+    gradcheck(&(Gradcheck){.op = apply_kl, .context = &g, .input = {x}, .inputs = 1}, 1e-4);
+    for (int i = 0; i < 24; i++) g.old[i] += MOVE[i % 8] == 0 ? 0.5f : 0;
+    // Sums of the moves by reply: -1, -0.18, 0.58 and 2.1 under A > 0, > 0, < 0 and > 0: the last one alone is clipped.
+    gradcheck(&(Gradcheck){.op = apply_sequence, .context = &g, .input = {x}, .inputs = 1}, 1e-4);
     // Returns far on either side of the value: one of the two squares is clearly the larger one.
     for (int i = 0; i < 24; i++) g.other[i] = g.old[i] + (i / 8 % 2 ? -2.0f : 2.0f);
     gradcheck(&(Gradcheck){.op = apply_value, .context = &g, .input = {x}, .inputs = 1}, 1e-4);
@@ -218,6 +315,8 @@ START_TEST(ppo_math_adapts_kl) {
     ck_assert_float_eq(ppo_adapt_kl(2, 6, 6, 25, 100), 2);
     ck_assert_float_eq(ppo_adapt_kl(2, 4.5f, 4, 50, 100), 2 * 1.0625f);
     ck_assert_float_eq(ppo_adapt_kl(2, 3.5f, 4, 50, 100), 2 * 0.9375f);
+    // AlpacaFarm's gain of 1/4 in place of 25 / 100.
+    ck_assert_float_eq(ppo_adapt_kl(2, 12, 6, 0.25f, 1), 2 * (1 + 0.2f * 0.25f));
 }
 END_TEST
 
@@ -225,13 +324,16 @@ Suite *suite_ppo_math(void) {
     Suite *suite = suite_create("ppo_math");
     TCase *tc = tcase_create("ppo_math");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, ppo_math_names);
     tcase_add_test(tc, ppo_math_kl);
     tcase_add_test(tc, ppo_math_reward);
     tcase_add_test(tc, ppo_math_repeats);
     tcase_add_test(tc, ppo_math_advantage);
     tcase_add_test(tc, ppo_math_whiten);
+    tcase_add_test(tc, ppo_math_groups);
     tcase_add_test(tc, ppo_math_policy_by_hand);
+    tcase_add_test(tc, ppo_math_sequence_by_hand);
+    tcase_add_test(tc, ppo_math_kl_loss);
+    tcase_add_test(tc, ppo_math_running_scores);
     tcase_add_test(tc, ppo_math_value_by_hand);
     tcase_add_test(tc, ppo_math_gradients);
     tcase_add_test(tc, ppo_math_adapts_kl);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tensor/base/rng.h"
+#include "tensor/kernels/kernels.h"
 #include "tests/gradcheck.h"
 #include "tests/tiny.h"
 
@@ -36,6 +37,7 @@ static void setup(void) {
         pairs[i].chosen = sequence_join(&arena, ids[0], 3 + i % 5, ids[1], 4 + i % 3, TINY_END);
         pairs[i].rejected = sequence_join(&arena, ids[0], 3 + i % 5, ids[2], 5, TINY_END);
         pairs[i].label = i % 3 ? 1 : 0.9f;
+        pairs[i].pair = i;
     }
 }
 static void teardown(void) { arena_free(&arena); }
@@ -215,11 +217,43 @@ START_TEST(preference_zero_head) {
 }
 END_TEST
 
-// Every epoch is a shuffle of its own; a step's line holds the means over its pairs.
+// Margins 0, 1, -1 by hand where the lead is ln 2: sigmoid(-ln 2) = 1/3. Finite differences of both terms.
+static PairTokens labelled[3] = {{.label = 1}, {.label = 0}, {.label = 0.25f}};
+static const PairTokens *const THREE[] = {&labelled[0], &labelled[1], &labelled[2]};
+static Tensor *apply_lead(Tape *tape, Tensor *const *input, void *context) {
+    return preference_loss(tape, input[0], THREE, *(const float *)context);
+}
+static Tensor *apply_centre(Tape *tape, Tensor *const *input, void *context) {
+    return preference_centre(tape, input[0], input[1], *(const float *)context);
+}
+
+START_TEST(preference_lead_and_centre) {
+    float lead = log_f32(2), none = 0, coef = 0.25f;
+    Tensor *d = tensor_new_2d(&arena, true, 3, 1), *better = tensor_new_2d(&arena, true, 3, 1), *worse = tensor_new_2d(&arena, true, 3, 1);
+    for (int i = 0; i < 3; i++) tensor_f32(d)[i] = (float[]){0, 1, -1}[i];
+    const Tensor *loss = preference_loss(NULL, d, THREE, lead), *plain = preference_loss(NULL, d, THREE, none);
+    ck_assert_float_eq_tol(tensor_f32(loss)[0], log_f32(3), 1e-6f);
+    ck_assert_double_eq_tol((double)tensor_f32(loss)[1], log1p(2 * exp(1)), 1e-6);
+    ck_assert_double_eq_tol((double)tensor_f32(loss)[2], 0.25 * log1p(2 * exp(1)) + 0.75 * log1p(2 * exp(-1)), 1e-6);
+    ck_assert_float_eq_tol(tensor_f32(plain)[0], log_f32(2), 1e-6f);
+    gradcheck(&(Gradcheck){.op = apply_lead, .context = &lead, .input = {d}, .inputs = 1}, 1e-4);
+    gradcheck(&(Gradcheck){.op = apply_lead, .context = &none, .input = {d}, .inputs = 1}, 1e-4);
+
+    const float plus[] = {1, 2, -3}, minus[] = {-1, 1, 0.5f}, centre[] = {0, 2.25f, 1.5625f};
+    memcpy(better->data, plus, sizeof plus);
+    memcpy(worse->data, minus, sizeof minus);
+    check_bits("centre", tensor_f32(preference_centre(NULL, better, worse, coef)), centre, 3);
+    gradcheck(&(Gradcheck){.op = apply_centre, .context = &coef, .input = {better, worse}, .inputs = 2}, 1e-4);
+}
+END_TEST
+
+// Every epoch is a shuffle of its own; a step's line holds the means over its pairs; with lead and centring too.
 START_TEST(preference_epochs) {
     const char *dir = temporary_make(&arena);
     PreferenceConfig config = config_of(2);
     config.schedule = (Schedule){.kind = SCHEDULE_CONSTANT, .rate = 0};
+    if (_i) config.margin = 0.5f, config.centring = 0.25f;
+    double lead = (double)config.margin, coef = (double)config.centring;
     Role *model;
     Session session;
     ck_ok(train(&model, dir, &config, -1, &session), error);
@@ -236,10 +270,11 @@ START_TEST(preference_epochs) {
             ck_ok(score_preference(score, model, both, 2, &session, &error), error);
             // At rate 0 the head is still the first one; training sees scores before they are normalised.
             double d = (double)(score[0] - score[1]) * (double)model->deviation, label = (double)p->label;
-            loss += (label * log1p(exp(-d)) + (1 - label) * log1p(exp(d))) / size;
+            double sum = (double)(score[0] + score[1]) * (double)model->deviation + 2 * (double)model->mean;
+            loss += (label * log1p(exp(lead - d)) + (1 - label) * log1p(exp(d + lead)) + coef * sum * sum) / size;
             margin += d / size;
             accuracy += (d > 0) / (double)size;
-            reward += ((double)(score[0] + score[1]) * (double)model->deviation + 2 * (double)model->mean) / (2 * size);
+            reward += sum / (2 * size);
         }
         ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", step, "loss"), loss, 1e-5);
         ck_assert_double_eq_tol(tiny_number(&arena, dir, "metrics.jsonl", step, "margin"), margin, 1e-5);
@@ -263,7 +298,7 @@ START_TEST(preference_accuracy_by_hand) {
     ck_ok(preference_accuracy(&right, NULL, model, pairs, PAIRS, &session, &error), error);
     PairTokens swapped[PAIRS];
     int64_t wrong;
-    for (int i = 0; i < PAIRS; i++) swapped[i] = (PairTokens){pairs[i].rejected, pairs[i].chosen, 1};
+    for (int i = 0; i < PAIRS; i++) swapped[i] = (PairTokens){pairs[i].rejected, pairs[i].chosen, 1, i};
     ck_ok(preference_accuracy(&wrong, NULL, model, swapped, PAIRS, &session, &error), error);
     ck_assert_int_eq(right + wrong, PAIRS);
     tiny_session_end(&session);
@@ -318,13 +353,14 @@ START_TEST(preference_resumes) {
 }
 END_TEST
 
-// The gradient of one minibatch of the first `n` pairs in units of `unit`, scaled by `weight`: at rate 0, with beta1 = 0 and no
-// clip, it is the first moment.
-static float *gradient_of(const PairTokens *some, int n, int unit, size_t *count) {
+// The gradient of one minibatch of the first `n` pairs in units of `unit`, each pair's loss times its weight (NULL: 1): at rate 0, with
+// beta1 = 0 and no clip, it is the first moment.
+static float *gradient_of(const PairTokens *some, int n, int unit, const float *weight, size_t *count) {
     const char *dir = temporary_make(&arena);
     PreferenceConfig config = config_of(1);
     config.batch = n;
     config.unit = unit;
+    config.weight = weight;
     config.schedule = (Schedule){.kind = SCHEDULE_CONSTANT, .rate = 0};
     config.warmup_share = 0;
     config.adamw.beta1 = 0;
@@ -353,7 +389,7 @@ START_TEST(preference_units) {
     size_t count;
     int order[N];
     uint32_t work[N];
-    for (int i = 0; i < N; i++) own[i] = gradient_of(pairs + i, 1, 0, &count);
+    for (int i = 0; i < N; i++) own[i] = gradient_of(pairs + i, 1, 0, NULL, &count);
     rng_shuffle(rng_key(7, "preference.shuffle"), 0, N, order, work);
     float *expected = arena_alloc(&arena, count * sizeof *expected);
     double norm = 0;
@@ -363,11 +399,19 @@ START_TEST(preference_units) {
         expected[k] = tree_sum(leaf, N);
         norm += (double)expected[k] * (double)expected[k];
     }
-    check_bits("units of one", gradient_of(pairs, N, 1, &count), expected, count);
+    check_bits("units of one", gradient_of(pairs, N, 1, NULL, &count), expected, count);
+    // Weights that are powers of two round nothing either.
+    static const float WEIGHT[N] = {1, 0, 2, 0.5f, 1, 4, 0, 1};
+    float *weighted = arena_alloc(&arena, count * sizeof *weighted);
+    for (size_t k = 0; k < count; k++) {
+        for (int i = 0; i < N; i++) leaf[i] = own[order[i]][k] * WEIGHT[order[i]] / N;
+        weighted[k] = tree_sum(leaf, N);
+    }
+    check_bits("weighted pairs", gradient_of(pairs, N, 1, WEIGHT, &count), weighted, count);
     static const int UNIT[] = {0, 2, 3, 7, 8, 100};
     int unlike = 0;
     for (int u = 0; u < 6; u++) {
-        const float *found = gradient_of(pairs, N, UNIT[u], &count);
+        const float *found = gradient_of(pairs, N, UNIT[u], NULL, &count);
         double off = 0;
         for (size_t k = 0; k < count; k++) {
             double d = (double)found[k] - (double)expected[k];
@@ -492,7 +536,8 @@ Suite *suite_preference(void) {
     tcase_add_test(tc, preference_refuses_pairs);
     tcase_add_test(tc, preference_learns);
     tcase_add_test(tc, preference_zero_head);
-    tcase_add_test(tc, preference_epochs);
+    tcase_add_test(tc, preference_lead_and_centre);
+    tcase_add_loop_test(tc, preference_epochs, 0, 2);
     tcase_add_test(tc, preference_accuracy_by_hand);
     tcase_add_test(tc, preference_resumes);
     tcase_add_test(tc, preference_units);

@@ -1,6 +1,7 @@
 // Rollouts: prompts as ids, what belongs to whom, what is judged.
 #include "rlcd/rollout.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "rlcd/clean.h"
@@ -34,6 +35,26 @@ static PromptList read_prompts(const char *rows) {
     ck_ok(file_write(path, rows, strlen(rows), &error), error);
     ck_ok(prompts_read(&list, &arena, path, task_plain(), 0, -1, &error), error);
     return list;
+}
+
+// sum p (log p - log q) of what follows the prompt, in double.
+static double first_kl(const Role *policy, const Role *reference, const Sequence *sequence, Session *at) {
+    static float z[2][TINY_V];
+    static int32_t every[TINY_V];
+    const Sequence prompt = {sequence->ids, sequence->from, sequence->from};
+    double max[2], total[2] = {0}, kl = 0;
+    for (int v = 0; v < TINY_V; v++) every[v] = v;
+    for (int k = 0; k < 2; k++) {
+        ck_ok(score_logits(z[k], k ? reference : policy, &prompt, 1, every, TINY_V, at, &error), error);
+        max[k] = (double)z[k][0];
+        for (int v = 0; v < TINY_V; v++) max[k] = (double)z[k][v] > max[k] ? (double)z[k][v] : max[k];
+        for (int v = 0; v < TINY_V; v++) total[k] += exp((double)z[k][v] - max[k]);
+    }
+    for (int v = 0; v < TINY_V; v++) {
+        double p = exp((double)z[0][v] - max[0]) / total[0];
+        kl += p * (log(p) - ((double)z[1][v] - max[1] - log(total[1])));
+    }
+    return kl;
 }
 
 START_TEST(rollout_cuts_prompts) {
@@ -147,6 +168,12 @@ START_TEST(rollout_samples_and_scores) {
         ck_ok(score_logprob(&rows, NULL, policy, &a->sequence, 1, 1, &session, &error), error);
         check_bits("policy", a->logp, logp, (size_t)T);
         ck_assert_int_ne(memcmp(a->logp, a->ref_logp, (size_t)T * sizeof *logp), 0);
+        // KL of whole distributions: the first action's by its definition.
+        float kl[MAX_NEW], *place = kl;
+        ck_ok(score_kl(&place, policy, &reference, &a->sequence, 1, 1, &session, &error), error);
+        ck_assert_double_eq_tol((double)kl[0], first_kl(policy, &reference, &a->sequence, &session), 1e-5);
+        ck_ok(score_kl(&place, policy, policy, &a->sequence, 1, 1, &session, &error), error);
+        for (int t = 0; t < T; t++) ck_assert(kl[t] == 0);
     }
     ck_assert(stopped > 0 && limited > 0 && anew > 0 && anew < N);
     ck_assert_int_ne(memcmp(r[0][0].logp, r[0][2].logp, sizeof(float)), 0);

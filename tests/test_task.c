@@ -143,6 +143,22 @@ START_TEST(test_judge) {
 }
 END_TEST
 
+// Worked examples name both affixes as often as they like, or neither; other variables are refused.
+START_TEST(test_shots) {
+    Task t;
+    static const char source[] = "version: 1\nname: s\nplus: [a, c]\nminus: [b, d]\nshots: \"{plus} not {minus} {x or {plus}\"\n",
+                      none[] = "version: 1\nname: s\nplus: [a]\nminus: [b]\nshots: text\n";
+    ck_ok(task_parse(&t, &arena, text_of(source), "t.yaml", &error), error);
+    ck_assert(text_equal(task_shots(&arena, &t, 1), TEXT("c not d {x or c")));
+    ck_ok(task_parse(&t, &arena, text_of(none), "t.yaml", &error), error);
+    ck_assert(text_equal(task_shots(&arena, &t, 0), TEXT("text")));
+    ck_assert(read_task("harmless").shots.size == 0 && read_task("helpful-few-shot").shots.size > 0);
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\nshots: \"{plsu}\"", ERR_FORMAT,
+           "unknown variable {plsu} in 'shots'; did you mean {plus}?");
+    refuse("version: 1\nname: x\nplus: [a]\nminus: [b]\nshots: [a]", ERR_FORMAT, "must be a text");
+}
+END_TEST
+
 START_TEST(test_find) {
     const char *path;
     ck_assert_int_eq(task_files_find(&path, &arena, "harmles", "rlcd/tasks", &error), ERR_USAGE);
@@ -152,7 +168,7 @@ START_TEST(test_find) {
     ck_assert_int_eq(task_files_find(&path, &arena, "./no.yaml", "rlcd/tasks", &error), ERR_USAGE);
     ck_assert_int_eq(task_files_find(&path, &arena, "", "rlcd/tasks", &error), ERR_USAGE);
     const char *const *names = task_files_names(&arena, "rlcd/tasks");
-    ck_assert(strcmp(names[0], "harmless") == 0 && strcmp(names[1], "helpful") == 0);
+    ck_assert(strcmp(names[0], "harmless") == 0 && strcmp(names[1], "helpful-few-shot") == 0 && strcmp(names[2], "helpful") == 0);
 }
 END_TEST
 
@@ -167,6 +183,7 @@ Suite *suite_task(void) {
     tcase_add_test(c, test_refusals);
     tcase_add_test(c, test_world_markers);
     tcase_add_test(c, test_judge);
+    tcase_add_test(c, test_shots);
     tcase_add_test(c, test_find);
     suite_add_tcase(s, c);
     return s;

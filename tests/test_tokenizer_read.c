@@ -311,7 +311,7 @@ START_TEST(gguf_kinds) {
     expect_gguf(&c);
     c = SCORES;
     c.pre = "falcon";
-    c.fault = "'falcon', implemented: gpt-2, smollm, llama-bpe, qwen2";
+    c.fault = "'falcon', implemented: gpt-2, smollm, llama-bpe, dbrx, qwen2";
     expect_gguf(&c);
     c.pre = NULL;
     c.fault = "tokenizer.ggml.pre";

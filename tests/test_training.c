@@ -8,6 +8,7 @@
 #include "rlcd/ppo_math.h"
 #include "rlcd/preference.h"
 #include "tensor/kernels/kernels.h"
+#include "tensor/op_add.h"
 #include "tensor/op_gather.h"
 #include "tests/gradcheck.h"
 #include "tests/tiny.h"
@@ -375,6 +376,39 @@ static Tensor *variable(const float *x) {
     return t;
 }
 
+// One loss per reply and per action: advantages, losses and gradients.
+START_TEST(training_groups) {
+    SafeTensors golden = tiny_golden(&arena, "training_groups.safetensors");
+    const float *returns = tiny_tensor(&golden, "returns", NULL), *old = tiny_tensor(&golden, "old_logp", NULL),
+                *ref = tiny_tensor(&golden, "ref_logp", NULL), *advantages = tiny_tensor(&golden, "advantages", NULL);
+    const int *offsets = tiny_tensor(&golden, "offsets", NULL);
+    float advantage[3][12];
+    for (int g = 0; g < 12; g += 4) {
+        ppo_leave_one_out(advantage[0] + g, returns + g, 4);
+        ppo_group_advantage(advantage[1] + g, returns + g, 4, true);
+        ppo_group_advantage(advantage[2] + g, returns + g, 4, false);
+    }
+    static const char *const NAMES[] = {"leave_one_out", "divided", "centred"};
+    for (int k = 0; k < 3; k++) tiny_check(&golden, NAMES[k], advantage[k], 12, TOLERANCE);
+
+    enum { REPLIES = 6, ACTIONS = 44 };
+    for (int whole = 0; whole < 2; whole++) {
+        Tape tape = tape_make(&arena);
+        Tensor *logp = tensor_new_1d(&arena, true, ACTIONS), *loss;
+        memcpy(logp->data, tiny_tensor(&golden, "logp", NULL), ACTIONS * sizeof(float));
+        if (whole) loss = ppo_sequence_loss(&tape, logp, old, advantages, offsets, REPLIES, 0.2f, NULL);
+        else
+            loss = op_add(&tape, ppo_policy_loss(&tape, logp, old, advantages, 0.2f, NULL), ppo_kl_loss(&tape, logp, ref, 0.04f, KL_K3));
+        tiny_check(&golden, whole ? "sequence_losses" : "losses", tensor_f32(loss), whole ? REPLIES : ACTIONS, TOLERANCE);
+        for (int i = 0; i < REPLIES; i++)
+            for (int t = whole ? i : offsets[i]; t < (whole ? i + 1 : offsets[i + 1]); t++)
+                loss->grad[t] = 1.0f / (float)(REPLIES * (whole ? 1 : offsets[i + 1] - offsets[i]));
+        tape_backward(&tape);
+        tiny_check(&golden, whole ? "d_sequence" : "d_logp", logp->grad, ACTIONS, TOLERANCE);
+    }
+}
+END_TEST
+
 static const float *numbers(const SafeTensors *golden, const char *name) {
     size_t n;
     const float *x = tiny_tensor(golden, name, &n);
@@ -419,9 +453,8 @@ START_TEST(training_kl) {
     static const char *const NAMES[] = {"clamp", "k1", "k2", "k3"};
     float kl[64];
     for (int k = 0; k < 4; k++) {
-        KlKind kind;
+        KlKind kind = (KlKind)k;
         char name[64];
-        ck_assert(kl_from_name(NAMES[k], &kind));
         ppo_kl(kl, logp, ref, 64, kind);
         snprintf(name, sizeof name, "kl_%s", NAMES[k]);
         tiny_check(&golden, name, kl, 64, TOLERANCE);
@@ -455,6 +488,7 @@ Suite *suite_training(void) {
     tcase_add_test(tc, training_whiten);
     tcase_add_test(tc, training_ppo_losses);
     tcase_add_test(tc, training_kl);
+    tcase_add_test(tc, training_groups);
     suite_add_tcase(suite, tc);
     return suite;
 }

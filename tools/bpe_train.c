@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "llama/vocabulary.h"
-#include "tensor/base/json.h"
+#include "tools/tokenizer_text.h"
 
 // Distinct texts, numbered in the order in which they came.
 typedef struct {
@@ -300,64 +300,26 @@ int bpe_train_merge(BpeTrainer *t, int tokens) {
 // ---- tokenizer.json
 
 // A token in the byte alphabet.
-static void put_letters(Str *s, Text bytes) {
+static Text letters_of(Arena *arena, Text bytes) {
+    Str s = str_make(arena);
     for (size_t i = 0; i < bytes.size; i++) {
         char letter[4];
         int n = utf8_encode(vocabulary_letter_of_byte((unsigned char)bytes.data[i]), letter);
-        str_append(s, (Text){letter, (size_t)n});
+        str_append(&s, (Text){letter, (size_t)n});
     }
-}
-
-// The stages of the rule in the library's words; ByteLevel comes last and cuts only if its own rule is the last stage.
-static void write_rule(Str *json, const Pretoken *rule) {
-    bool cut = rule->count && rule->stage[rule->count - 1] == PRETOKEN_GPT2;
-    str_append(json, TEXT("{\"type\":\"Sequence\",\"pretokenizers\":["));
-    for (int i = 0; i < rule->count - cut; i++) {
-        PretokenStage stage = rule->stage[i];
-        if (stage == PRETOKEN_DIGITS || stage == PRETOKEN_DIGIT_RUNS) {
-            str_printf(json, "{\"type\":\"Digits\",\"individual_digits\":%s},", stage == PRETOKEN_DIGITS ? "true" : "false");
-        } else {
-            str_append(json, TEXT("{\"type\":\"Split\",\"pattern\":{\"Regex\":"));
-            json_write_string(json, pretoken_regex(stage));
-            str_append(json, TEXT("},\"behavior\":\"Isolated\",\"invert\":false},"));
-        }
-    }
-    str_printf(json, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":%s}]}",
-               cut ? "true" : "false");
+    return str_text(&s);
 }
 
 void bpe_train_write(Str *json, const BpeTrainer *t, const Text *special, int n) {
-    str_append(json, TEXT("{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":["));
-    for (int i = 0; i < n; i++) {
-        str_printf(json, "%s{\"id\":%d,\"content\":", i ? "," : "", i);
-        json_write_string(json, special[i]);
-        str_append(json, TEXT(",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}"));
-    }
-    str_append(json, TEXT("],\"normalizer\":null,\"pre_tokenizer\":"));
-    write_rule(json, &t->rule);
-    str_append(json, TEXT(",\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,"
-                          "\"use_regex\":true},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,"
-                          "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,"
-                          "\"ignore_merges\":false,\"vocab\":{"));
+    TokenizerText text = {.rule = t->rule, .tokens = (size_t)n + t->token.count, .n_added = (size_t)n, .merges = t->merges};
+    text.token = arena_alloc(t->arena, text.tokens * sizeof *text.token);
+    text.added = arena_alloc(t->arena, text.n_added * sizeof *text.added);
+    text.merge = arena_alloc(t->arena, text.merges * sizeof *text.merge);
     // Special tokens, then what was learned.
-    for (size_t i = 0; i < (size_t)n + t->token.count; i++) {
-        Str written = str_make(t->arena);
-        if (i < (size_t)n)
-            str_append(&written, special[i]);
-        else
-            put_letters(&written, t->token.text[i - (size_t)n]);
-        str_append(json, i ? TEXT(",") : TEXT(""));
-        json_write_string(json, str_text(&written));
-        str_printf(json, ":%zu", i);
-    }
-    str_append(json, TEXT("},\"merges\":["));
-    for (size_t i = 0; i < t->merges; i++) {
-        Str written = str_make(t->arena);
-        put_letters(&written, t->token.text[t->merge[i].left]);
-        str_append_char(&written, ' ');
-        put_letters(&written, t->token.text[t->merge[i].right]);
-        str_append(json, i ? TEXT(",") : TEXT(""));
-        json_write_string(json, str_text(&written));
-    }
-    str_append(json, TEXT("]}}\n"));
+    for (size_t i = 0; i < text.tokens; i++)
+        text.token[i] = i < text.n_added ? special[i] : letters_of(t->arena, t->token.text[i - text.n_added]);
+    for (int i = 0; i < n; i++) text.added[i] = (AddedText){.id = i, .special = true};
+    for (size_t i = 0; i < t->merges; i++)
+        text.merge[i] = (MergeText){text.token[n + t->merge[i].left], text.token[n + t->merge[i].right]};
+    tokenizer_text_json(json, &text);
 }

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rlcd/evaluate.h"
 #include "rlcd/preference.h"
 #include "rlcd/samples.h"
 #include "tools/console.h"
+#include "tools/evaluate.h"
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/self_bleu.h"
@@ -34,7 +34,8 @@ typedef struct {
     Task task;
     PromptTokens *prompts;
     int n_prompts, cut_prompts;
-    int parts;  // what is measured: pairs, base, tuned model
+    int parts;    // what is measured: pairs, base, tuned model
+    int best_of;  // replies to a prompt of the tuned model, or of the policy alone, of which the best is kept
 } Eval;
 
 // Leaves the pairs from `first` on, at most `limit` of them (below 0: all).
@@ -239,6 +240,14 @@ static void begin_replies(Eval *e, GenerateConfig *generate) {
     str_append(e->summary, TEXT("model        score                KL       length perplexity   ended Dist-1 Dist-2 Dist-3 self-BLEU\n"));
 }
 
+// What choosing adds to the KL in the table, which is that of a single sample.
+static void tell_best(Eval *e) {
+    if (e->best_of == 1) return;
+    str_printf(&e->run->result, ",\"best_of\":%d", e->best_of);
+    str_printf(e->summary, "best of %d by the preference model: at most %.3f nats of KL beyond the samples'\n", e->best_of,
+               evaluate_best_kl(e->best_of));
+}
+
 static Status one_model(Eval *e, const Role *tuned_role, const char *policy, Error *error) {
     GenerateConfig generate;
     EvaluateResult result;
@@ -246,9 +255,10 @@ static Status one_model(Eval *e, const Role *tuned_role, const char *policy, Err
     begin_replies(e, &generate);
     e->session->progress("eval", e->pairs != NULL, e->parts, "");
     TRY(evaluate_replies(&result, tuned_role ? tuned_role : &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate,
-                         args_flag(e->tool->args, "eval.cut_unfinished"), e->session, error));
+                         args_flag(e->tool->args, "eval.cut_unfinished"), e->best_of, e->session, error));
     TRY(write_policy_replies(e, policy, &result, error));
     describe(e, tuned_role ? "tuned" : "base", &result);
+    tell_best(e);
     return OK;
 }
 
@@ -258,17 +268,20 @@ static Status compare_models(Eval *e, const Role *tuned_role, bool *missed, Erro
     bool cut = args_flag(args, "eval.cut_unfinished");
     EvaluateResult base, tuned;
     Role base_role = role_base(&e->tool->base);
+    // Without an adapter the best of several replies of the base stand beside its single ones.
+    if (tuned_role == NULL && e->best_of > 1) tuned_role = &base_role;
     begin_replies(e, &generate);
     e->session->progress("eval", e->pairs != NULL, e->parts, "");
-    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session, error));
+    TRY(evaluate_replies(&base, &base_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, 1, e->session, error));
     e->session->progress("eval", (e->pairs != NULL) + 1, e->parts, "");
     if (tuned_role)
-        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->session,
-                             error));
+        TRY(evaluate_replies(&tuned, tuned_role, &e->tool->base, e->preference, e->prompts, e->n_prompts, &generate, cut, e->best_of,
+                             e->session, error));
     TRY(write_replies(e, &base, tuned_role ? &tuned : NULL, error));
     describe(e, "base", &base);
     if (tuned_role == NULL) return OK;
     describe(e, "tuned", &tuned);
+    tell_best(e);
     if (e->preference) {
         MeasureMean difference = measure_paired(tuned.score, base.score, base.n);
         double errors = difference.standard_error > 0 ? difference.mean / difference.standard_error : 0;
@@ -315,6 +328,8 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     const char *policy = args_text(args, "eval.policy");
     if (policy && (in->prompts == NULL || args_has(args, "eval.require")))
         return error_set(error, ERR_USAGE, "eval: --policy needs --prompts, and cannot go with --require, which compares two models");
+    if (args_int(args, "eval.best_of") > 1 && (in->prompts == NULL || in->preference == NULL))
+        return error_set(error, ERR_USAGE, "eval: --best-of needs --prompts and --preference RUN");
     if (in->n_pairs && in->preference == NULL) return error_set(error, ERR_USAGE, "eval: --pairs needs --preference RUN");
     Status status;
     run_dir_open(&run, &tool->text, dir, "eval", args);
@@ -335,7 +350,8 @@ Status stage_eval(Tool *tool, const char *dir, const EvalInputs *in, Str *summar
     Str shown = str_make(&tool->text);
     str_append(&shown, TEXT(""));
     Eval e = {.tool = tool, .session = &session, .run = &run, .summary = &shown, .preference = preference};
-    e.parts = (in->n_pairs > 0) + (in->prompts != NULL) + (in->prompts && tuned && !policy);
+    e.best_of = (int)args_int(args, "eval.best_of");
+    e.parts = (in->n_pairs > 0) + (in->prompts != NULL) + (in->prompts && (tuned || e.best_of > 1) && !policy);
     TRY_DONE(read_inputs(&e, in, error));
     TRY_DONE(run_dir_start(&run, error));
     if (in->n_pairs) TRY_DONE(accuracy_on_pairs(&e, error));

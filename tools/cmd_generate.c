@@ -6,6 +6,7 @@
 #include "llama/generate.h"
 #include "rlcd/rollout.h"
 #include "rlcd/samples.h"
+#include "tensor/base/comm.h"
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/roles.h"
@@ -69,7 +70,7 @@ static Status take_result(void *context, const GenerateRequest *request, const G
     }
     fflush(stdout);
     if (q->json) console_progress("generate", q->printed, q->n_prompts * q->per_prompt, "");
-    if (console_stop_wanted())
+    if (comm_size() == 1 && console_stop_wanted())
         return error_set(error, ERR_STOPPED, "generate: stopped after %d of %d replies", q->printed, q->n_prompts * q->per_prompt);
     return OK;
 }
@@ -82,7 +83,11 @@ static Status read_prompt(Tool *tool, PromptTokens *prompt, Error *error) {
         Str s = str_make(&tool->text);
         char buffer[65536];
         size_t n;
-        while ((n = fread(buffer, 1, sizeof buffer, stdin)) > 0 && s.size < (64u << 20)) str_append(&s, (Text){buffer, n});
+        while (comm_rank() == 0 && (n = fread(buffer, 1, sizeof buffer, stdin)) > 0 && s.size < (64u << 20))
+            str_append(&s, (Text){buffer, n});
+        // A launcher gives stdin to rank 0 alone.
+        size_t offset[COMM_RANKS + 1];
+        if (comm_size() > 1) s.data = comm_collect(s.data, s.size, offset, &tool->text), s.size = offset[1];
         text = s.data ? str_text(&s) : TEXT("");
     }
     int32_t *ids;
@@ -117,7 +122,8 @@ static Status read_prompts(Tool *tool, PromptTokens **out, int *count, Error *er
 static Status read_config(Tool *tool, GenerateConfig *config, Error *error) {
     const Args *args = tool->args;
     const char *const *items;
-    *config = (GenerateConfig){.sampler = sampler_default(), .slots = (int)args_int(args, "generate.batch")};
+    *config = (GenerateConfig){
+        .sampler = sampler_default(), .slots = (int)args_int(args, "generate.batch"), .stop_wanted = console_stop_wanted};
     config->sampler.temperature = (float)args_double(args, "generate.temperature");
     config->sampler.top_k = (int)args_int(args, "generate.top_k");
     config->sampler.top_p = (float)args_double(args, "generate.top_p");
@@ -185,7 +191,7 @@ static Status generate(Tool *tool, Error *error) {
                    .arena = &output};
     queue.line = arena_zeros(&tool->text, (size_t)total, sizeof *queue.line);
     GenerateSource source = {next_request, take_result, &queue};
-    Status status = generate_run(role->llama, role->adapter, tool->base.tokenizer, &config, &source, &tool->run, error);
+    Status status = generate_all(role->llama, role->adapter, tool->base.tokenizer, &config, &source, &tool->run, error);
     arena_free(&output);
     return status;
 }

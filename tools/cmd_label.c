@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "rlcd/label.h"
-#include "rlcd/measure.h"
 #include "rlcd/pairs.h"
 #include "tensor/base/file.h"
 #include "tensor/base/json.h"
+#include "tools/measure.h"
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"

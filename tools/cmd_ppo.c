@@ -10,8 +10,8 @@ static const OptionTable *const TABLES[] = {&OPTIONS_GENERAL, &OPTIONS_MODEL, &O
                                             &OPTIONS_TASK,    &OPTIONS_PPO,   NULL};
 const Verb VERB_PPO = {
     .name = "ppo",
-    .usage = "rlcd ppo --model M --preference RUN --prompts FILE --out RUN",
-    .summary = "Tunes the model against the preference model by PPO with a KL penalty.",
+    .usage = "rlcd ppo --model M --preference RUN --prompts FILE --out RUN [--algorithm ppo|rloo|grpo]",
+    .summary = "Tunes the model against the preference model by PPO, RLOO or GRPO with a KL penalty.",
     .tables = TABLES,
     .others = OPTIONS_ALL,
 };
@@ -22,6 +22,9 @@ static Status read_config(const Args *args, const Task *task, PpoConfig *config,
     static const WhitenReward WHITENS[] = {WHITEN_NONE, WHITEN_SCALE, WHITEN_KEEP_MEAN};
     *config = ppo_default();
     config->train_all = args_choice(args, "ppo.train") == 1;
+    config->algorithm = (PpoAlgorithm)args_choice(args, "ppo.algorithm");
+    config->group = (int)args_int(args, "ppo.group");
+    config->dr_grpo = args_flag(args, "ppo.dr_grpo");
     config->steps = (int)args_int(args, "ppo.steps");
     config->rollouts = (int)args_int(args, "ppo.rollouts");
     config->minibatch = (int)args_int(args, "ppo.minibatch");
@@ -31,6 +34,8 @@ static Status read_config(const Args *args, const Task *task, PpoConfig *config,
     config->schedule.kind = KINDS[args_choice(args, "ppo.schedule")];
     config->warmup_share = args_double(args, "ppo.warmup");
     config->value_rate = (float)args_double(args, "ppo.value_rate");
+    config->rate_by_rollout = args_choice(args, "ppo.rate_steps") == 1;
+    config->last_unit = args_choice(args, "ppo.accumulate") == 1;
     config->adamw.eps = (float)args_double(args, "ppo.adam_eps");
     config->adamw.weight_decay = (float)args_double(args, "ppo.weight_decay");
     config->max_norm = (float)args_double(args, "ppo.max_norm");
@@ -38,13 +43,21 @@ static Status read_config(const Args *args, const Task *task, PpoConfig *config,
     config->lambda = (float)args_double(args, "ppo.lambda");
     config->clip = (float)args_double(args, "ppo.clip");
     config->value_clip = (float)args_double(args, "ppo.value_clip");
-    kl_from_name(args_text(args, "ppo.kl"), &config->kl);
+    config->kl = (KlKind)args_choice(args, "ppo.kl");
     config->kl_coef = (float)args_double(args, "ppo.kl_coef");
     config->kl_target = (float)args_double(args, "ppo.kl_target");
     config->kl_horizon = (float)args_double(args, "ppo.kl_horizon");
+    config->kl_gain = (float)args_double(args, "ppo.kl_gain");
+    config->kl_in = (KlPlace)args_choice(args, "ppo.kl_in");
+    config->stop_kl = (float)args_double(args, "ppo.stop_kl");
     config->whiten_reward = WHITENS[args_choice(args, "ppo.whiten_reward")];
     config->whiten_advantage = args_flag(args, "ppo.whiten_advantage");
+    config->whiten_group = (int)args_int(args, "ppo.whiten_group");
+    config->score_scale = (ScoreScale)args_choice(args, "ppo.score_scale");
+    config->score_clip = (float)args_double(args, "ppo.score_clip");
     config->missing_end = (float)args_double(args, "ppo.missing_end");
+    config->missing_set = args_choice(args, "ppo.missing") == 1;
+    config->marker_only = args_choice(args, "ppo.ends") == 1;
     config->repeat_coef = (float)args_double(args, "ppo.repeat_coef");
     config->repeat_length = (int)args_int(args, "ppo.repeat_length");
     config->cut_unfinished = args_flag(args, "ppo.cut_unfinished");
@@ -56,6 +69,12 @@ static Status read_config(const Args *args, const Task *task, PpoConfig *config,
     config->generate.stops = task->stop;
     config->generate.n_stops = task->stops;
     return roles_adapter_config(args, "ppo", &config->adapter, error);
+}
+
+Status stage_ppo_groups(const Args *args, bool grouped, Error *error) {
+    long long rollouts = args_int(args, "ppo.rollouts"), group = args_int(args, "ppo.group");
+    if ((!grouped && args_choice(args, "ppo.algorithm") == ALGORITHM_PPO) || rollouts % group == 0) return OK;
+    return error_set(error, ERR_USAGE, "ppo.rollouts: expected a multiple of ppo.group (%lld), found %lld", group, rollouts);
 }
 
 Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *summary, Error *error) {
@@ -75,6 +94,7 @@ Status stage_ppo(Tool *tool, const char *dir, const char *preference_dir, Str *s
     if (prompts_path == NULL) return error_set(error, ERR_USAGE, "ppo: expected --prompts FILE, found none");
     Status status;
     int64_t limit;
+    TRY(stage_ppo_groups(args, false, error));
     TRY(tool_limit(&limit, args, "data.limit", error));
     run_dir_open(&run, &tool->text, dir, "ppo", args);
     TRY_DONE(task_files_open(&task, &task_path, tool, error));

@@ -1,8 +1,9 @@
 // rlcd preference: the preference model from pairs.
 #include <string.h>
 
-#include "rlcd/measure.h"
+#include "rlcd/dpo.h"
 #include "rlcd/preference.h"
+#include "tools/measure.h"
 #include "tools/options.h"
 #include "tools/roles.h"
 #include "tools/stage.h"
@@ -33,11 +34,31 @@ static Status read_scale(Sequence **replies, int *n, Tool *tool, const char *pla
     return OK;
 }
 
+// A weight for each file, where they are given.
+static Status read_weights(float **out, const Args *args, int files, Arena *arena, Error *error) {
+    const char *const *item;
+    int n = args_list(args, "preference.weights", &item);
+    *out = n ? arena_alloc(arena, (size_t)n * sizeof **out) : NULL;
+    if (n && n != files)
+        return error_set(error, ERR_USAGE, "preference.weights: expected one for each of %d files of pairs, found %d", files, n);
+    for (int i = 0; i < n; i++) {
+        double weight;
+        if (!number_parse(text_of(item[i]), &weight) || !(weight >= 0 && weight <= 1e6))
+            return error_set(error, ERR_USAGE, "preference.weights: expected numbers from 0 to 1e6, found \"%s\"", item[i]);
+        (*out)[i] = (float)weight;
+    }
+    return OK;
+}
+
 Status stage_preference(Tool *tool, const char *dir, const char *const *files, int n_files, const char *plain, Str *summary, Error *error) {
     const Args *args = tool->args;
     PreferenceConfig config = preference_default();
     TRY(roles_training_config(args, "preference", &config, error));
     config.head_init = (float)args_double(args, "preference.head_init");
+    config.margin = (float)args_double(args, "preference.margin");
+    config.centring = (float)args_double(args, "preference.centring");
+    float *by_file;
+    TRY(read_weights(&by_file, args, n_files, &tool->text, error));
     if (n_files == 0) return error_set(error, ERR_USAGE, "preference: expected --pairs FILE, found none");
 
     // The file counts only where the scale asks for it.
@@ -67,6 +88,10 @@ Status stage_preference(Tool *tool, const char *dir, const char *const *files, i
     }
     TRY_DONE(pairs_read(&pairs, &tool->run, files, n_files, task_plain(), true, error));
     TRY_DONE(preference_tokens(&tokens, &fit, &pairs, &tool->base, tool->tokenizer_hash, config.max_tokens, &tool->run, error));
+    float *weight = arena_alloc(&tool->run, (size_t)pairs.count * sizeof *weight);
+    for (int i = 0; by_file && i < pairs.count; i++) weight[i] = by_file[pairs.pair[i].file];
+    if (by_file) config.weight = weight;
+    dpo_smooth_labels(tokens, fit.kept, (float)args_double(args, "preference.label_smoothing"));
     int holdout = (int)args_int(args, "preference.holdout"), trained = fit.kept - holdout;
     if (trained < 1) {
         status = error_set(error, ERR_DATA, "preference: %d pairs held out of %d leave nothing to train on", holdout, fit.kept);

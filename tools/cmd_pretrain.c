@@ -1,7 +1,7 @@
 // rlcd pretrain: a language model from text.
 #include <string.h>
 
-#include "llama/export.h"
+#include "tools/export.h"
 #include "tensor/base/file.h"
 #include "tools/corpus.h"
 #include "tools/options.h"

@@ -43,6 +43,7 @@ static Status stages(Tool *tool, Args *all, Str *summary, bool *missed, Error *e
     const char *ppo = path_join(&tool->text, out, "ppo"), *eval = path_join(&tool->text, out, "eval");
     Args part;
 
+    TRY(stage_ppo_groups(all, false, error));
     part = matrix_stage_args(all, &VERB_SIMULATE, &tool->text);
     tool->args = &part;
     TRY(stage_simulate(tool, simulate, summary, error));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/metrics.h"
 
 static volatile sig_atomic_t stop_signal;
@@ -127,6 +128,7 @@ void console_say(const char *sentence) {
 }
 
 void console_warn(const char *sentence) {
+    if (comm_rank()) return;
     console_clear();
     fprintf(stderr, "rlcd: warning: %s\n", sentence);
 }
@@ -136,8 +138,12 @@ void console_error(const char *sentence) {
     fprintf(stderr, "rlcd: %s\n", sentence);
 }
 
-int console_fail(const Error *error) {
-    console_error(error->text);
+int console_exit_code(const Error *error) {
     if (error->status == ERR_STOPPED) return console_stop_code();
     return error->status == ERR_USAGE ? 2 : 1;
+}
+
+int console_fail(const Error *error) {
+    console_error(error->text);
+    return console_exit_code(error);
 }

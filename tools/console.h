@@ -36,11 +36,12 @@ void console_say(const char *sentence);
 // "1h02m", "3m20s", "12s"
 void console_time(char *out, size_t size, double seconds);
 
-// "rlcd: warning: SENTENCE" and "rlcd: SENTENCE" on stderr.
+// "rlcd: warning: SENTENCE" (rank 0 alone) and "rlcd: SENTENCE" on stderr.
 void console_warn(const char *sentence);
 void console_error(const char *sentence);
 
-// Exit code of a failure (design.md, section 7), after telling its sentence.
+// Exit code of a failure (design.md, section 7); the same after telling its sentence.
+int console_exit_code(const Error *error);
 int console_fail(const Error *error);
 
 #endif

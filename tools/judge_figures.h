@@ -2,8 +2,8 @@
 #ifndef TOOLS_JUDGE_FIGURES_H
 #define TOOLS_JUDGE_FIGURES_H
 
-#include "rlcd/measure.h"
 #include "tools/judge_questions.h"
+#include "tools/measure.h"
 
 typedef enum {
     FIGURE_WIN_RATE,  // mean over prompts of 1 (a wins), 1/2, 0; over both orders where both were asked

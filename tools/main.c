@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/cpu.h"
 #include "tools/console.h"
 #include "tools/stage.h"
@@ -25,6 +26,7 @@ static const Entry ENTRIES[] = {
     {&VERB_TRACE, cmd_trace},
     {&VERB_TOKENIZER, cmd_tokenizer},
     {&VERB_INSPECT, cmd_inspect},
+    {&VERB_CONVERT, cmd_convert},
     {&VERB_BENCH, cmd_bench},
     {&VERB_LABEL, cmd_label},
     {&VERB_WORLD, cmd_world},
@@ -79,8 +81,8 @@ static int help(void) {
 
 static int version(void) {
     Cpu cpu = cpu_detect();
-    printf("rlcd %s\nkernels: scalar%s%s\ncompiler: %s\nMPI: no\n", RLCD_VERSION, cpu.avx2 ? " avx2" : "", cpu.neon ? " neon" : "",
-           __VERSION__);
+    printf("rlcd %s\nkernels: scalar%s%s%s\ncompiler: %s\nMPI: %s\n", RLCD_VERSION, cpu.avx2 ? " avx2" : "", cpu.avx512 ? " avx512" : "",
+           cpu.neon ? " neon" : "", __VERSION__, comm_library());
     return printed();
 }
 

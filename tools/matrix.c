@@ -8,7 +8,8 @@
 #include "tools/console.h"
 #include "tools/task_files.h"
 
-static const char *const KINDS[] = {"base", "cd", "rlcd", "rlaif", "rescore", "dpo", "ipo", "cdpo", NULL};
+static const char *const KINDS[] = {"base", "cd",   "rlcd", "rlaif", "rescore", "dpo",    "ipo",
+                                    "cdpo", "rloo", "grpo", "bon",   "human",   "hybrid", NULL};
 
 Status matrix_method(Method *out, const char *name, Error *error) {
     Text text = text_of(name);
@@ -21,7 +22,9 @@ Status matrix_method(Method *out, const char *name, Error *error) {
         const char *near = nearest_name(name, KINDS);
         if (near) return error_set(error, ERR_USAGE, "run.methods: unknown method \"%.40s\"; did you mean %s?", name, near);
         return error_set(error, ERR_USAGE,
-                         "run.methods: unknown method \"%.40s\"; there are base, cd, rlcd, rlaif, rescore, dpo, ipo, cdpo", name);
+                         "run.methods: unknown method \"%.40s\"; there are base, cd, rlcd, rlaif, rescore, dpo, ipo, cdpo, rloo, grpo, "
+                         "bon, human, hybrid",
+                         name);
     }
     out->kind = (MethodKind)k;
     bool judged = out->kind == METHOD_RLAIF || out->kind == METHOD_RESCORE;
@@ -114,11 +117,31 @@ static Status label(MatrixRun *m, const Method *method, const char *pairs, Error
     return end_stage(m, &table, stage_label(m->tool, folder_of(m, method->name, "label"), pairs, &table, error));
 }
 
-static Status preference(MatrixRun *m, const Method *method, const char *pairs, const char *plain, Error *error) {
+static bool is_grouped(const Method *method) { return method->kind == METHOD_RLOO || method->kind == METHOD_GRPO; }
+
+static bool has_preference(const Method *method) {
+    return method->kind == METHOD_RLCD || method->kind == METHOD_RLAIF || method->kind == METHOD_RESCORE || method->kind >= METHOD_RLOO;
+}
+
+static bool is_tuned(const Method *method) { return method->kind != METHOD_BASE && method->kind != METHOD_BON; }
+
+// The method in whose folder the preference model is: rloo, grpo and bon share that of rlcd, which has the same pairs.
+static const char *judge_of(const Method *method) {
+    return is_grouped(method) || method->kind == METHOD_BON ? KINDS[METHOD_RLCD] : method->name;
+}
+
+static Status preference(MatrixRun *m, const Method *method, const char *const *pairs, int n, const char *plain, Error *error) {
     Args part;
     Str table = str_make(&m->tool->text);
     TRY(begin_stage(m, &part, &VERB_PREFERENCE, NULL, NULL, error));
-    return end_stage(m, &table, stage_preference(m->tool, folder_of(m, method->name, "preference"), &pairs, 1, plain, &table, error));
+    if (method->kind == METHOD_HYBRID) {
+        Str weights = str_make(&m->tool->text);
+        str_append(&weights, TEXT("[1"));
+        for (int i = 1; i < n; i++) str_printf(&weights, ", %s", args_text(m->all, "run.human_weight"));
+        str_append_char(&weights, ']');
+        TRY(args_set(&part, &m->tool->text, "preference.weights", str_text(&weights), error));
+    }
+    return end_stage(m, &table, stage_preference(m->tool, folder_of(m, judge_of(method), "preference"), pairs, n, plain, &table, error));
 }
 
 static Status policy(MatrixRun *m, const Method *method, const char *pairs, Error *error) {
@@ -126,7 +149,8 @@ static Status policy(MatrixRun *m, const Method *method, const char *pairs, Erro
     Str table = str_make(&m->tool->text);
     const char *folder = folder_of(m, method->name, "policy");
     switch (method->kind) {
-        case METHOD_BASE: return OK;
+        case METHOD_BASE:
+        case METHOD_BON: return OK;
         case METHOD_CD:
             TRY(begin_stage(m, &part, &VERB_SFT, NULL, NULL, error));
             return end_stage(m, &table, stage_sft(m->tool, folder, &pairs, 1, &table, error));
@@ -136,13 +160,9 @@ static Status policy(MatrixRun *m, const Method *method, const char *pairs, Erro
             TRY(begin_stage(m, &part, &VERB_DPO, "dpo.loss", KINDS[method->kind], error));
             return end_stage(m, &table, stage_dpo(m->tool, folder, &pairs, 1, &table, error));
         default:
-            TRY(begin_stage(m, &part, &VERB_PPO, NULL, NULL, error));
-            return end_stage(m, &table, stage_ppo(m->tool, folder, folder_of(m, method->name, "preference"), &table, error));
+            TRY(begin_stage(m, &part, &VERB_PPO, is_grouped(method) ? "ppo.algorithm" : NULL, KINDS[method->kind], error));
+            return end_stage(m, &table, stage_ppo(m->tool, folder, folder_of(m, judge_of(method), "preference"), &table, error));
     }
-}
-
-static bool has_preference(const Method *method) {
-    return method->kind == METHOD_RLCD || method->kind == METHOD_RLAIF || method->kind == METHOD_RESCORE;
 }
 
 static Status eval(MatrixRun *m, const Method *method, Error *error) {
@@ -150,11 +170,16 @@ static Status eval(MatrixRun *m, const Method *method, Error *error) {
     Str table = str_make(&m->tool->text);
     bool missed;
     TRY(begin_stage(m, &part, &VERB_EVAL, "eval.policy", method->name, error));
+    if (method->kind == METHOD_BON) {
+        Str best = str_make(&m->tool->text);
+        str_printf(&best, "%lld", (long long)args_int(m->all, "run.best_of"));
+        TRY(args_set(&part, &m->tool->text, "eval.best_of", str_text(&best), error));
+    }
     EvalInputs in = {.prompts = args_text(m->all, "eval.prompts")};
     if (in.prompts == NULL) in.prompts = args_text(m->all, "data.prompts");
-    if (method->kind != METHOD_BASE) in.adapter = folder_of(m, method->name, "policy");
+    if (is_tuned(method)) in.adapter = folder_of(m, method->name, "policy");
     if (has_preference(method)) {
-        in.preference = folder_of(m, method->name, "preference");
+        in.preference = folder_of(m, judge_of(method), "preference");
         in.n_pairs = args_list(m->all, "run.human", &in.pairs);
     }
     return end_stage(m, &table, stage_eval(m->tool, folder_of(m, method->name, "eval"), &in, &table, &missed, error));
@@ -166,11 +191,21 @@ static bool is_labelled(const Method *method) { return method->kind == METHOD_RL
 
 // All stages of one method, the shared ones first.
 static Status run_method(MatrixRun *m, const Method *method, Error *error) {
-    const char *pairs = NULL, *plain = NULL;
+    const char *pairs = NULL, *plain = NULL, *const *files = &pairs;
+    int n = 1;
     // Pairs, with the scale's when the preference model wants plain replies.
-    if (method->kind != METHOD_BASE) {
+    if (method->kind == METHOD_HUMAN)
+        n = args_list(m->all, "run.human_train", &files);
+    else if (method->kind != METHOD_BASE) {
         TRY(simulate(m, from_plain(method), error));
         pairs = pairs_of(m, from_plain(method) ? "plain" : "contrast", NULL);
+    }
+    if (method->kind == METHOD_HYBRID) {
+        const char *const *human, **both;
+        n = 1 + args_list(m->all, "run.human_train", &human);
+        files = both = arena_alloc(&m->tool->text, (size_t)n * sizeof *both);
+        both[0] = pairs;
+        for (int i = 1; i < n; i++) both[i] = human[i - 1];
     }
     if (has_preference(method) && args_choice(m->all, "preference.scale") == 1) {
         plain = args_text(m->all, "preference.plain");
@@ -183,7 +218,7 @@ static Status run_method(MatrixRun *m, const Method *method, Error *error) {
         TRY(label(m, method, pairs, error));
         pairs = pairs_of(m, method->name, "label");
     }
-    if (has_preference(method)) TRY(preference(m, method, pairs, plain, error));
+    if (has_preference(method)) TRY(preference(m, method, files, n, plain, error));
     TRY(policy(m, method, pairs, error));
     return eval(m, method, error);
 }
@@ -207,9 +242,10 @@ static void put_method(Str *s, const Method *method, const char *voice) {
         json_write_string(s, text_of(voice));
     }
     if (is_labelled(method)) put_path(s, "pairs", method->name, "label/pairs.jsonl");
-    if (method->kind == METHOD_RLCD || method->kind >= METHOD_DPO) put_path(s, "pairs", "contrast", "pairs.jsonl");
-    if (has_preference(method)) put_path(s, "preference", method->name, "preference");
-    if (method->kind != METHOD_BASE) put_path(s, "policy", method->name, "policy");
+    if (method->kind == METHOD_RLCD || (method->kind >= METHOD_DPO && method->kind < METHOD_HUMAN))
+        put_path(s, "pairs", "contrast", "pairs.jsonl");
+    if (has_preference(method)) put_path(s, "preference", judge_of(method), "preference");
+    if (is_tuned(method)) put_path(s, "policy", method->name, "policy");
     put_path(s, "eval", method->name, "eval");
     str_append_char(s, '}');
 }
@@ -247,6 +283,12 @@ Status matrix_run(Tool *tool, Args *all, Str *summary, Error *error) {
         TRY(matrix_method(&method[i], names[i], error));
         for (int k = 0; k < i; k++)
             if (strcmp(names[k], names[i]) == 0) return error_set(error, ERR_USAGE, "run.methods: \"%s\" is there twice", names[i]);
+    }
+    // And what their options must hold together.
+    for (int i = 0; i < n; i++) {
+        if (has_preference(&method[i]) && is_tuned(&method[i])) TRY(stage_ppo_groups(all, is_grouped(&method[i]), error));
+        if (method[i].kind >= METHOD_HUMAN && !args_has(all, "run.human_train"))
+            return error_set(error, ERR_USAGE, "run.methods: \"%s\" needs run.human_train, the pairs that it learns from", names[i]);
     }
     if (args_has(all, "eval.require"))
         return error_set(error, ERR_USAGE, "eval.require: compares one policy with the base; it cannot go with run.methods");

@@ -2,8 +2,8 @@
 //
 //     OUT/contrast, OUT/plain     pairs from p+ and p-; two replies to p; each made only when a method needs it
 //     OUT/METHOD/label            a judge's labels (rlaif, rescore)
-//     OUT/METHOD/preference       the preference model (rlcd, rlaif, rescore)
-//     OUT/METHOD/policy           the tuned model: ppo, sft (cd) or dpo (dpo, ipo, cdpo)
+//     OUT/METHOD/preference       the preference model (rlcd, rlaif, rescore, human, hybrid); rloo, grpo and bon take that of rlcd
+//     OUT/METHOD/policy           the tuned model: ppo (also rloo, grpo, human, hybrid), sft (cd) or dpo (dpo, ipo, cdpo); bon tunes none
 //     OUT/METHOD/eval             its replies to the held-out prompts, alone
 //     OUT/results.json            what is where; written last
 #ifndef TOOLS_MATRIX_H
@@ -11,7 +11,21 @@
 
 #include "tools/stage.h"
 
-typedef enum { METHOD_BASE, METHOD_CD, METHOD_RLCD, METHOD_RLAIF, METHOD_RESCORE, METHOD_DPO, METHOD_IPO, METHOD_CDPO } MethodKind;
+typedef enum {
+    METHOD_BASE,
+    METHOD_CD,
+    METHOD_RLCD,
+    METHOD_RLAIF,
+    METHOD_RESCORE,
+    METHOD_DPO,
+    METHOD_IPO,
+    METHOD_CDPO,
+    METHOD_RLOO,
+    METHOD_GRPO,
+    METHOD_BON,
+    METHOD_HUMAN,
+    METHOD_HYBRID
+} MethodKind;
 
 // "rlaif-novice": kind METHOD_RLAIF, voice "novice".
 typedef struct {

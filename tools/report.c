@@ -226,7 +226,12 @@ static void put_table(Page *page) {
         {"rescore", "the pairs of rlcd with the labels of the judge; then PPO"},
         {"dpo", "direct preference optimisation on the pairs of rlcd, without preference model or PPO"},
         {"ipo", "the same with a squared loss, which aims at a margin instead of the largest"},
+        {"rloo", "the preference model of rlcd; then RLOO, whose baseline is the other replies to the prompt, without a value model"},
+        {"grpo", "the same with GRPO, which also divides by the deviation of these replies"},
         {"cdpo", "the same with a share of the labels taken to be wrong"},
+        {"bon", "the base's reply that the preference model of rlcd likes best of several; nothing is tuned"},
+        {"human", "a preference model of pairs that people labelled; then PPO"},
+        {"hybrid", "a preference model of both, the pairs of rlcd and those that people labelled; then PPO"},
     };
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++)
         for (int m = 0; m < r->methods; m++)

@@ -66,9 +66,10 @@ const char *const REPORT_STYLE =
     ".figures:not(.small)>figure:last-child:nth-child(odd){grid-column:1/-1}\n"
     "@media print{body{background:#fff}figure,article{break-inside:avoid}nav{display:none}}\n";
 
-static const char *const KINDS[] = {"rlcd", "rlaif", "rescore", "cd", "dpo", "base", "ipo", "cdpo"};
+static const char *const KINDS[] = {"rlcd", "rlaif", "rescore", "cd",  "dpo",   "base",  "ipo",
+                                    "cdpo", "rloo",  "grpo",    "bon", "human", "hybrid"};
 static const char *const CLASSES[] = {"k-rlcd", "k-rlaif", "k-rescore", "k-cd", "k-dpo", "k-base"};
-static const int CLASS_OF[] = {0, 1, 2, 3, 4, 5, 4, 4};  // of each kind
+static const int CLASS_OF[] = {0, 1, 2, 3, 4, 5, 4, 4, 0, 0, 0, 5, 0};  // of each kind
 
 const char *report_class(const ResultMethod *method) {
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)

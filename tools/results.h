@@ -6,7 +6,7 @@
 #ifndef TOOLS_RESULTS_H
 #define TOOLS_RESULTS_H
 
-#include "rlcd/measure.h"
+#include "tools/measure.h"
 #include "tools/results_read.h"
 
 typedef enum {

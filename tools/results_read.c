@@ -405,7 +405,10 @@ static Status read_head(Matrix *out, Arena *arena, const char *where, Error *err
 static Status gather(Matrix *out, MatrixMethod *m, int samples, Arena *arena, Error *error) {
     bool contrast = text_equal(m->kind, TEXT("rlcd")) && out->pair == NULL;
     Str accuracy = str_make(arena);
-    str_printf(&accuracy, "%s/%.*s/accuracy", out->dir, (int)m->name.size, m->name.data);
+    // Beside the preference model, which may be another method's.
+    const char *slash = m->preference ? strrchr(m->preference, '/') : NULL;
+    if (slash) str_printf(&accuracy, "%.*s/accuracy", (int)(slash - m->preference), m->preference);
+    else str_printf(&accuracy, "%s/%.*s/accuracy", out->dir, (int)m->name.size, m->name.data);
     TRY(read_card(out, arena, folder_of(arena, m->pairs), error));
     TRY(read_card(out, arena, m->preference, error));
     TRY(read_card(out, arena, accuracy.data, error));

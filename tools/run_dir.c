@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/file.h"
 #include "tensor/base/metrics.h"
 #include "tensor/base/pool.h"
 #include "tensor/base/sha256.h"
 #include "tensor/kernels/kernels.h"
+#include "tools/ranks.h"
 
 enum { CARD_LIMIT = 16 << 20 };
 
@@ -28,6 +30,7 @@ void run_dir_input_hash(RunDir *run, const char *name, const char *path, const c
 
 Status run_dir_input(RunDir *run, const char *name, const char *path, Error *error) {
     char hex[65];
+    if (run->inputs == RUN_INPUTS) return error_set(error, ERR_USAGE, "%s: expected at most %d files in one run", path, RUN_INPUTS);
     TRY(file_sha256(path, hex, error));
     run_dir_input_hash(run, name, path, hex);
     return OK;
@@ -41,14 +44,20 @@ static Status write_card(RunDir *run, bool done, Error *error) {
                run->verb, done ? "done" : "running", run->recipe_hash);
     for (int i = 0; i < run->inputs; i++) {
         str_append(&s, i ? TEXT(",") : TEXT(""));
-        json_write_string(&s, text_of(run->input[i].name));
+        // Several files of one kind are told apart: "pairs", "pairs.2".
+        Str name = str_make(run->arena);
+        int same = 1;
+        for (int k = 0; k < i; k++) same += strcmp(run->input[k].name, run->input[i].name) == 0;
+        str_append(&name, text_of(run->input[i].name));
+        if (same > 1) str_printf(&name, ".%d", same);
+        json_write_string(&s, str_text(&name));
         str_append(&s, TEXT(":{\"path\":"));
         json_write_string(&s, text_of(run->input[i].path));
         str_printf(&s, ",\"sha256\":\"%s\"}", run->input[i].sha256);
     }
     str_append(&s, TEXT("},\"options\":"));
     args_write_json(&s, run->args, false);
-    str_printf(&s, ",\"machine\":{\"kernels\":\"%s\",\"threads\":%d,\"ranks\":1}", kernels.name, pool_threads());
+    str_printf(&s, ",\"machine\":{\"kernels\":\"%s\",\"threads\":%d,\"ranks\":%d}", kernels.name, pool_threads(), comm_size());
     Status status = OK;
     if (done) {
         char hash[65];
@@ -114,6 +123,8 @@ Status run_dir_begin(RunDir *run, bool *finished, Error *error) {
     }
     sha256_end(&hash, digest);
     sha256_hex(digest, run->recipe_hash);
+    for (int i = 0; i < run->inputs; i++) TRY(ranks_same(run->input[i].path, run->input[i].sha256, error));
+    TRY(ranks_same("recipe", run->recipe_hash, error));
 
     *finished = false;
     return compare_card(run, finished, error);
@@ -124,11 +135,14 @@ static Status clear(RunDir *run, Error *error) {
     const char **names;
     int count;
     TRY(directory_list(run->arena, run->path, &names, &count, error));
+    // All have the list before the first file goes.
+    comm_barrier();
     for (int i = 0; i < count; i++) {
         Text name = text_of(names[i]);
         const char *path = path_join(run->arena, run->path, names[i]);
         if (text_begins(name, TEXT("checkpoint-"))) TRY(directory_remove(path, error));
-        if ((text_ends(name, TEXT(".jsonl")) || text_equal(name, TEXT("table.txt"))) && unlink(path) != 0)
+        bool goes = text_ends(name, TEXT(".jsonl")) || text_equal(name, TEXT("table.txt"));
+        if (goes && comm_rank() == 0 && unlink(path) != 0)
             return error_set(error, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
     }
     return directory_sync(run->path, error);

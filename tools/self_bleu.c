@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlcd/measure.h"
 #include "tensor/base/status.h"
 #include "tensor/kernels/kernels.h"
+#include "tools/measure.h"
 #include "tools/normal.h"
 
 enum { ORDER_MAX = 8 };

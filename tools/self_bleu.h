@@ -16,7 +16,7 @@ enum { SELF_BLEU_ORDER = 4 };  // what is reported: BLEU-4
 // Cherry, 2014, method 1); without a single id in common BLEU is 0. Works in `scratch` and releases it.
 double self_bleu(Arena *scratch, const int32_t *ids, const int *offset, int sequences, int order);
 
-// The same over words: runs of bytes other than space, tab, newline and return, case kept (rlcd/measure.h).
+// The same over words: runs of bytes other than space, tab, newline and return, case kept (tools/measure.h).
 double self_bleu_words(Arena *scratch, const Text *texts, int count, int order);
 
 #endif

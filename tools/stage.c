@@ -6,17 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/cpu.h"
 #include "tensor/base/file.h"
 #include "tensor/base/pool.h"
 #include "tensor/base/sha256.h"
 #include "tensor/kernels/kernels.h"
 #include "tools/console.h"
+#include "tools/ranks.h"
+
+// A rank that fails and is not followed by all others within this time ends them.
+enum { ALONE_SECONDS = 3 };
 
 // Memory that the system or the cap refuses ends the program: everything on disk is whole (arena.h).
 static void out_of_memory(const char *sentence) {
     console_error(sentence);
-    _exit(1);
+    comm_abort(1);
 }
 
 // tasks/ and models/ beside the program: PREFIX/share/rlcd when installed, the source folder when run from build/.
@@ -44,7 +49,7 @@ Status tool_begin(Tool *tool, const Args *args, Error *error) {
     const char *isa = getenv("RLCD_ISA"), *wanted = args_text(args, "kernels");
     if (isa && *isa && !args_given(args, "kernels")) wanted = isa;
     TRY(kernels_choose(wanted, error));
-    console_begin(args_flag(args, "quiet"), args_has(args, "max_time") ? args_seconds(args, "max_time") : 0);
+    console_begin(args_flag(args, "quiet") || comm_rank(), args_has(args, "max_time") ? args_seconds(args, "max_time") : 0);
     TRY(pool_start(args_has(args, "threads") ? (int)args_int(args, "threads") : cpu_default_threads(), error));
     tool->share = tool_share(&tool->text);
     return OK;
@@ -74,6 +79,7 @@ Status tool_open_model(Tool *tool, Error *error) {
     tool->opened = true;
     TRY(weights_hash(&tool->base.llama.source, error));
     tool->model_hash = tool->base.llama.source.sha256;
+    TRY(ranks_same("model", tool->model_hash, error));
     hash_tokenizer(tool->base.tokenizer, tool->tokenizer_hash);
     return OK;
 }
@@ -103,6 +109,7 @@ void tool_release(Tool *fork) {
 void tool_end(Tool *tool) {
     pool_stop();
     tool_release(tool);
+    comm_end();
 }
 
 Session tool_session(Tool *tool, Metrics *metrics, const char *dir, const char *recipe_hash) {
@@ -169,8 +176,13 @@ double tool_number(const Json *line, const char *name) {
 int tool_exit(Tool *tool, Status status, const Error *error) {
     console_clear();
     int code = 0;
-    if (status != OK) {
-        code = console_fail(error);
+    if (status != OK && comm_wait(ALONE_SECONDS)) {
+        // All ranks fail alike: one sentence for them.
+        code = comm_rank() ? console_exit_code(error) : console_fail(error);
+    } else if (status != OK) {
+        Error told = *error;
+        error_prefix(&told, "rank %d of %d", comm_rank(), comm_size());
+        comm_abort(console_fail(&told));
     } else if (fflush(stdout) != 0 || ferror(stdout)) {
         console_error("stdout: what was printed could not be written");
         code = 1;
@@ -196,7 +208,8 @@ int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *c
     *tool = tool_make();
     arena_set_exhausted(out_of_memory);
     Error error = {0};
-    Status status = args_parse(args, &tool->text, verb, argc, argv, &error);
+    Status status = ranks_start(&error);
+    if (status == OK) status = args_parse(args, &tool->text, verb, argc, argv, &error);
     if (status == OK && args->help) {
         Str help = str_make(&tool->text);
         args_help(&help, verb);
@@ -204,6 +217,7 @@ int tool_start(Tool *tool, Args *args, const Verb *verb, int argc, const char *c
         return tool_exit(tool, OK, &error);
     }
     if (status == OK) status = tool_begin(tool, args, &error);
+    if (status == OK) status = ranks_compare(args, &tool->text, &error);
     if (status != OK) return tool_exit(tool, status, &error);
     return -1;
 }

@@ -81,6 +81,10 @@ Status stage_sft(Tool *tool, const char *dir, const char *const *pairs, int n_pa
 // Direct preference optimisation: the policy from files of pairs.
 Status stage_dpo(Tool *tool, const char *dir, const char *const *pairs, int n_pairs, Str *summary, Error *error);
 
+// Whether ppo's rollouts are whole groups, which `grouped` methods need, and all where ppo.algorithm has groups: known before any stage.
+// ERR_USAGE.
+Status stage_ppo_groups(const Args *args, bool grouped, Error *error);
+
 // The policy against the preference model of the run directory `preference`.
 Status stage_ppo(Tool *tool, const char *dir, const char *preference, Str *summary, Error *error);
 
@@ -140,6 +144,8 @@ int cmd_tokenizer(int argc, const char *const *argv);
 int cmd_pretrain(int argc, const char *const *argv);
 // tools/cmd_inspect.c
 int cmd_inspect(int argc, const char *const *argv);
+// tools/cmd_convert.c
+int cmd_convert(int argc, const char *const *argv);
 // tools/cmd_bench.c
 int cmd_bench(int argc, const char *const *argv);
 // tools/cmd_world.c
@@ -158,6 +164,6 @@ int cmd_data(int argc, const char *const *argv);
 // The verbs' tables, for help and nearest names.
 extern const Verb VERB_SIMULATE, VERB_LABEL, VERB_PREFERENCE, VERB_SFT, VERB_DPO, VERB_PPO, VERB_EVAL, VERB_GENERATE, VERB_RUN, VERB_TRACE,
     VERB_TOKENIZER, VERB_PRETRAIN, VERB_INSPECT, VERB_BENCH, VERB_WORLD, VERB_REPORT, VERB_DEMO, VERB_THEORY, VERB_JUDGE,
-    VERB_DATA;
+    VERB_DATA, VERB_CONVERT;
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef TOOLS_STATS_H
 #define TOOLS_STATS_H
 
-#include "rlcd/measure.h"
+#include "tools/measure.h"
 
 // 1 / (1 + exp(-x)) and (exp(2x) - 1) / (exp(2x) + 1): relative error below 1e-12 where |x| < 100 (tanh: absolute error).
 double stats_sigmoid(double x);

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tensor/base/comm.h"
 #include "tensor/base/sha256.h"
 
 enum { PATH_BYTES = 4096, WRITER_BYTES = 1 << 20 };
@@ -19,6 +20,9 @@ enum { PATH_BYTES = 4096, WRITER_BYTES = 1 << 20 };
 static Status fail_io(Error *error, const char *path, const char *what, int code) {
     return error_set(error, ERR_IO, "%s: %s: %s", path, what, strerror(code));
 }
+
+// A change of the disk: all ranks meet, rank 0 makes it, all part with its outcome.
+#define TOGETHER(change) (comm_barrier(), comm_agree(comm_rank() == 0 ? (change) : OK, error))
 
 // ---- Reading whole files ----
 
@@ -68,6 +72,12 @@ Status file_map(FileMap *map, const char *path, Error *error) {
 void file_unmap(FileMap *map) {
     if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
     *map = (FileMap){.path = map->path};
+}
+
+void file_forget(const void *data, size_t bytes) {
+    uintptr_t first = (uintptr_t)data, page = (uintptr_t)sysconf(_SC_PAGESIZE), skip = first % page;
+    // Of a read-only map nothing can be lost, so what cannot be given back simply stays.
+    if (bytes) madvise((void *)(first - skip), bytes + skip, MADV_DONTNEED);
 }
 
 Status file_read(Text *out, Arena *arena, const char *path, size_t limit, Error *error) {
@@ -148,7 +158,7 @@ static int write_fully(int fd, const void *data, size_t bytes) {
     return 0;
 }
 
-Status directory_sync(const char *path, Error *error) {
+static Status sync_directory(const char *path, Error *error) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return fail_io(error, path, "cannot open directory", errno);
     int code = sync_fd(fd);
@@ -171,10 +181,12 @@ static Status parent_of(char out[PATH_BYTES], const char *path, Error *error) {
 static Status sync_parent(const char *path, Error *error) {
     char parent[PATH_BYTES];
     TRY(parent_of(parent, path, error));
-    return directory_sync(parent, error);
+    return sync_directory(parent, error);
 }
 
-Status path_rename(const char *from, const char *to, Error *error) {
+Status directory_sync(const char *path, Error *error) { return TOGETHER(sync_directory(path, error)); }
+
+static Status rename_path(const char *from, const char *to, Error *error) {
     if (rename(from, to) != 0) {
         int code = errno;
         return error_set(error, ERR_IO, "%s: cannot rename to %s: %s", from, to, strerror(code));
@@ -182,6 +194,8 @@ Status path_rename(const char *from, const char *to, Error *error) {
     TRY(sync_parent(to, error));
     return sync_parent(from, error);
 }
+
+Status path_rename(const char *from, const char *to, Error *error) { return TOGETHER(rename_path(from, to, error)); }
 
 // Locks a whole file for writing without waiting; 0 or errno.
 static int lock_file(int fd) {
@@ -224,7 +238,7 @@ static Status finish_temporary(int fd, const char *path, const char *temporary, 
     return failed ? fail_io(error, path, "cannot write", failed) : sync_parent(path, error);
 }
 
-Status file_write(const char *path, const void *data, size_t bytes, Error *error) {
+static Status write_file(const char *path, const void *data, size_t bytes, Error *error) {
     char temporary[PATH_BYTES];
     int fd;
     if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= PATH_BYTES) return fail_io(error, path, "cannot write", ENAMETOOLONG);
@@ -232,11 +246,17 @@ Status file_write(const char *path, const void *data, size_t bytes, Error *error
     return finish_temporary(fd, path, temporary, write_fully(fd, data, bytes), error);
 }
 
+Status file_write(const char *path, const void *data, size_t bytes, Error *error) { return TOGETHER(write_file(path, data, bytes, error)); }
+
+// What other ranks write goes nowhere.
+static int open_nothing(void) { return open("/dev/null", O_RDWR | O_CLOEXEC); }
+
 Status writer_open(FileWriter *w, Arena *arena, const char *path, Error *error) {
     Str temporary = str_make(arena);
     str_printf(&temporary, "%s.tmp", path);
     *w = (FileWriter){.fd = -1, .path = path, .temporary = temporary.data, .arena = arena};
-    TRY(open_temporary(path, w->temporary, &w->fd, error));
+    TRY(TOGETHER(open_temporary(path, w->temporary, &w->fd, error)));
+    if (comm_rank()) w->fd = open_nothing();
     w->buffer = arena_alloc(arena, WRITER_BYTES);
     return OK;
 }
@@ -264,12 +284,13 @@ Status writer_finish(FileWriter *w, Error *error) {
     writer_flush(w);
     int fd = w->fd;
     w->fd = -1;
-    return finish_temporary(fd, w->path, w->temporary, w->failed, error);
+    if (comm_rank()) close(fd);
+    return TOGETHER(finish_temporary(fd, w->path, w->temporary, w->failed, error));
 }
 
 void writer_abandon(FileWriter *w) {
     if (w->fd < 0) return;
-    unlink(w->temporary);
+    if (comm_rank() == 0) unlink(w->temporary);
     close(w->fd);
     w->fd = -1;
 }
@@ -313,9 +334,9 @@ static Status cut_log(FileAppend *a, uint64_t size, uint64_t keep, Error *error)
     return OK;
 }
 
-Status append_open(FileAppend *a, const char *path, uint64_t keep, Error *error) {
+static Status open_log(FileAppend *a, const char *path, uint64_t keep, Error *error) {
     struct stat info;
-    *a = (FileAppend){.fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666), .path = path};
+    a->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
     if (a->fd < 0) return fail_io(error, path, "cannot write", errno);
     Status status = fstat(a->fd, &info) == 0 ? OK : fail_io(error, path, "cannot write", errno);
     // A device has no lines to cut. A new file needs its name on the disk too.
@@ -328,6 +349,15 @@ Status append_open(FileAppend *a, const char *path, uint64_t keep, Error *error)
         a->fd = -1;
     }
     return status;
+}
+
+Status append_open(FileAppend *a, const char *path, uint64_t keep, Error *error) {
+    *a = (FileAppend){.fd = -1, .path = path};
+    TRY(TOGETHER(open_log(a, path, keep, error)));
+    // The others count along.
+    comm_broadcast(&a->offset, sizeof a->offset, 0);
+    if (comm_rank()) a->fd = open_nothing();
+    return OK;
 }
 
 Status append_line(FileAppend *a, Text line, Error *error) {
@@ -353,7 +383,8 @@ Status append_line(FileAppend *a, Text line, Error *error) {
 
 Status append_sync(FileAppend *a, Error *error) {
     int code = sync_fd(a->fd);
-    return code ? fail_io(error, a->path, "cannot sync", code) : OK;
+    Status status = code ? fail_io(error, a->path, "cannot sync", code) : OK;
+    return error ? comm_agree(status, error) : status;
 }
 
 Status append_close(FileAppend *a, Error *error) {
@@ -361,12 +392,13 @@ Status append_close(FileAppend *a, Error *error) {
     int code = sync_fd(a->fd);
     if (close(a->fd) != 0 && errno != EINTR && code == 0) code = errno;
     a->fd = -1;
-    return code ? fail_io(error, a->path, "cannot write", code) : OK;
+    Status status = code ? fail_io(error, a->path, "cannot write", code) : OK;
+    return error ? comm_agree(status, error) : status;
 }
 
 // ---- Directories ----
 
-Status directory_make(const char *path, Error *error) {
+static Status make_directory(const char *path, Error *error) {
     char part[PATH_BYTES];
     size_t length = strlen(path);
     if (length >= PATH_BYTES) return fail_io(error, path, "cannot make directory", ENAMETOOLONG);
@@ -385,6 +417,8 @@ Status directory_make(const char *path, Error *error) {
     }
     return OK;
 }
+
+Status directory_make(const char *path, Error *error) { return TOGETHER(make_directory(path, error)); }
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
@@ -449,7 +483,7 @@ static int empty_directory(int fd, int levels) {
     return code;
 }
 
-Status directory_remove(const char *path, Error *error) {
+static Status remove_directory(const char *path, Error *error) {
     // Without its last slashes, because "link/" would name what the link points to.
     char name[PATH_BYTES];
     size_t length = strlen(path);
@@ -465,9 +499,11 @@ Status directory_remove(const char *path, Error *error) {
     return code ? fail_io(error, path, "cannot remove directory", code) : sync_parent(path, error);
 }
 
+Status directory_remove(const char *path, Error *error) { return TOGETHER(remove_directory(path, error)); }
+
 // ---- The lock of a run directory ----
 
-Status lock_take(int *lock, const char *dir, Error *error) {
+static Status take_lock(int *lock, const char *dir, Error *error) {
     char path[PATH_BYTES], text[32];
     if (snprintf(path, sizeof path, "%s/lock", dir) >= PATH_BYTES) return fail_io(error, dir, "cannot lock", ENAMETOOLONG);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0666);
@@ -493,5 +529,7 @@ Status lock_take(int *lock, const char *dir, Error *error) {
     *lock = fd;
     return OK;
 }
+
+Status lock_take(int *lock, const char *dir, Error *error) { return TOGETHER(take_lock(lock, dir, error)); }
 
 void lock_release(int lock) { close(lock); }

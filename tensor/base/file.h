@@ -2,6 +2,9 @@
 //
 // Every durable write goes: temporary name in the same directory -> write -> fsync, close checked -> rename -> fsync of the
 // directory. A failure removes the temporary and leaves the old file as it was.
+//
+// With several ranks (comm.h) every call that changes the disk is made together: all arrive, so that nobody still reads what was, rank 0
+// does it, and all leave with its outcome. Only lines in between (append_line, writer_put) go unannounced.
 #ifndef TENSOR_BASE_FILE_H
 #define TENSOR_BASE_FILE_H
 
@@ -21,6 +24,9 @@ typedef struct {
 Status file_map(FileMap *map, const char *path, Error *error);
 // Ends the map; safe when file_map failed.
 void file_unmap(FileMap *map);
+// Gives the memory behind a part of a FileMap (of nothing else: other memory would lose its contents) back to the system; the bytes
+// come from the file again when they are read.
+void file_forget(const void *data, size_t bytes);
 
 // The whole of a regular file of at most `limit` bytes, NUL behind it, in the arena.
 Status file_read(Text *out, Arena *arena, const char *path, size_t limit, Error *error);
@@ -51,7 +57,8 @@ Status writer_finish(FileWriter *w, Error *error);
 void writer_abandon(FileWriter *w);
 
 // A log that only grows (pairs.jsonl, metrics.jsonl). Opening cuts it to `keep` bytes (SIZE_MAX: to the end of its last
-// whole line). append_line writes text and '\n' in one write; append_sync makes it durable.
+// whole line). append_line writes text and '\n' in one write; append_sync makes it durable. Without an Error both last ones are a
+// rank's own: what a failure leaves is tidied up alone.
 typedef struct {
     int fd;
     const char *path;

@@ -18,34 +18,6 @@ void kernels_scalar(Kernels *table) {
     scalar_gemm_install(table);
 }
 
-#ifdef KERNELS_AVX2
-void kernels_avx2(Kernels *table) {
-    kernels_scalar(table);
-    table->name = "avx2";
-    avx2_math_install(table);
-    avx2_vec_install(table);
-    avx2_row_install(table);
-    avx2_attn_install(table);
-    avx2_quant_install(table);
-    avx2_adamw_install(table);
-    avx2_gemm_install(table);
-}
-#endif
-
-#ifdef KERNELS_NEON
-void kernels_neon(Kernels *table) {
-    kernels_scalar(table);
-    table->name = "neon";
-    neon_math_install(table);
-    neon_vec_install(table);
-    neon_row_install(table);
-    neon_attn_install(table);
-    neon_quant_install(table);
-    neon_adamw_install(table);
-    neon_gemm_install(table);
-}
-#endif
-
 // One instruction set: whether this build holds it (fill is not NULL), whether this processor runs it.
 typedef struct {
     const char *name;
@@ -55,14 +27,16 @@ typedef struct {
 
 Status kernels_choose(const char *name, Error *error) {
     Cpu cpu = cpu_detect();
-    // The best first: "native" takes the first that can be used.
+    // The best first: "native" takes the first that can be used; what no machine has measured stands behind scalar, for its name only.
     Choice choices[] = {
         {"avx2", NULL, cpu.avx2},
         {"neon", NULL, cpu.neon},
         {"scalar", kernels_scalar, true},
+        {"avx512", NULL, cpu.avx512},
     };
 #ifdef KERNELS_AVX2
     choices[0].fill = kernels_avx2;
+    choices[3].fill = kernels_avx512;
 #endif
 #ifdef KERNELS_NEON
     choices[1].fill = kernels_neon;
@@ -77,5 +51,5 @@ Status kernels_choose(const char *name, Error *error) {
         choice->fill(&kernels);
         return OK;
     }
-    return error_set(error, ERR_USAGE, "kernels: expected native, scalar, avx2 or neon, found '%s'", name);
+    return error_set(error, ERR_USAGE, "kernels: expected native, scalar, avx2, avx512 or neon, found '%s'", name);
 }

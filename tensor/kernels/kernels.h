@@ -1,7 +1,7 @@
 // The kernel table: every inner loop of the project, each signature and contract once.
 //
-// The table starts as scalar (complete, the text to read) and is overwritten by what the processor has. Twins in scalar/,
-// avx2/ and neon/ agree to the last bit (NaN as NaN) over odd sizes, unaligned pointers, zero length, infinities and NaN.
+// scalar/ is complete and the text to read; lanes_*.h are its vector twins, over the lanes of avx2/, avx512/ and neon/. Twins
+// agree to the last bit (NaN as NaN) over odd sizes, unaligned pointers, zero length, infinities and NaN.
 // Pointers need fp32's own alignment only. Outputs may alias an input only when it is the same pointer ("in place").
 // Where a formula is written, it is the order of operations: every * + - / rounds once, fmaf rounds once, no other FMA.
 //
@@ -40,7 +40,7 @@ typedef struct {
 } AdamWStep;
 
 typedef struct {
-    const char *name;  // "scalar", "avx2", "neon"
+    const char *name;  // "scalar", "avx2", "avx512", "neon"
 
     // ---- elementwise: y[i] for i in [0, n)
     void (*add)(float *y, const float *a, const float *b, size_t n);            // a + b
@@ -132,14 +132,15 @@ typedef struct {
 // The table in use. Set by kernels_choose, once, in main or in a test.
 extern Kernels kernels;
 
-// Chooses "native" (the best that this machine and this build have), "scalar", "avx2" or "neon". ERR_USAGE when the name is
-// unknown, the build lacks it or the processor does not have it.
+// Chooses "native" (the best measured one that this machine and this build have), "scalar", "avx2", "avx512" or "neon".
+// ERR_USAGE when the name is unknown, the build lacks it or the processor does not have it.
 Status kernels_choose(const char *name, Error *error);
 
 // Fills a table with one ISA's twins: what tests compare.
 void kernels_scalar(Kernels *table);
 #ifdef KERNELS_AVX2
 void kernels_avx2(Kernels *table);
+void kernels_avx512(Kernels *table);
 #endif
 #ifdef KERNELS_NEON
 void kernels_neon(Kernels *table);

@@ -1,8 +1,8 @@
-// One AdamW update, the text of both vector adamw.c (formula and order: kernels.h).
+// One AdamW update, the text of every vector table (formula and order: kernels.h).
 #ifndef TENSOR_KERNELS_LANES_ADAMW_H
 #define TENSOR_KERNELS_LANES_ADAMW_H
 
-#include "tensor/kernels/table.h"
+#include "tensor/kernels/lanes_vec.h"
 
 // Moments, then the weight; decay only where there is one.
 static void adamw(float *w, float *m, float *v, const float *grad, const AdamWStep *step, size_t n) {

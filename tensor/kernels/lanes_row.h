@@ -1,9 +1,8 @@
-// Rows of layers, the text of both vector row.c: the formulas of scalar/row.c on as many lanes as lanes.h gives. Operators work lane by
-// lane; a multiplication and an addition are never fused unless lanes_fma says so (-ffp-contract=off).
+// Rows of layers, the text of every vector table: the formulas of scalar/row.c.
 #ifndef TENSOR_KERNELS_LANES_ROW_H
 #define TENSOR_KERNELS_LANES_ROW_H
 
-#include "tensor/kernels/table.h"
+#include "tensor/kernels/lanes_math.h"
 
 // y = (x * rstd) * w
 static void rmsnorm_row(float *y, const float *x, const float *w, float rstd, size_t n) {
@@ -27,7 +26,7 @@ static void rmsnorm_dw(float *dw, const float *dy, const float *x, float rstd, s
 }
 
 // 1 / (1 + exp(-g))
-static inline Lanes sigmoid(Lanes g) { return lanes_all(1.0f) / (lanes_all(1.0f) + lanes_exp(-g)); }
+INLINE Lanes sigmoid(Lanes g) { return lanes_all(1.0f) / (lanes_all(1.0f) + lanes_exp(-g)); }
 
 // y = (g * sigmoid(g)) * u
 static void swiglu_row(float *y, const float *g, const float *u, size_t n) {
@@ -58,14 +57,15 @@ static void rope_row(float *y, const float *x, const float *cosine, const float 
     }
 }
 
-// What row.c installs, without the reduction rmsnorm_dot.
-static void lanes_row_install(Kernels *table) {
-    table->rmsnorm_row = rmsnorm_row;
-    table->rmsnorm_dx = rmsnorm_dx;
-    table->rmsnorm_dw = rmsnorm_dw;
-    table->swiglu_row = swiglu_row;
-    table->swiglu_grad_row = swiglu_grad_row;
-    table->rope_row = rope_row;
+// A1 sum of (dy * w) * x
+static float rmsnorm_dot(const float *dy, const float *w, const float *x, size_t n) {
+    Lanes s[PARTS] = {0};
+    for (size_t i = 0; i < n; i += LANES)
+        UNROLL for (size_t p = 0; p < PARTS; p++) {
+            size_t at = i + p * WIDTH;
+            s[p] = s[p] + (lanes_load(dy, at, n) * lanes_load(w, at, n)) * lanes_load(x, at, n);
+        }
+    return lanes_sum(s);
 }
 
 #endif

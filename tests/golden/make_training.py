@@ -539,6 +539,45 @@ def make_ppo():
     print("ppo:", {name: round(number.item(), 6) for name, number in one.items()})
 
 
+# ---- (g) groups: RLOO and GRPO
+
+def make_groups():
+    generator = torch.Generator().manual_seed(72)
+    lengths, clip, coef = (5, 1, 14, 12, 3, 9), 0.2, 0.04
+    offsets, count = torch.tensor([0, *lengths]).cumsum(0), sum(lengths)
+    returns = normal(generator, 3, 4)
+    others = torch.stack([(row.sum() - row) / 3 for row in returns])
+    mean, deviation = returns.mean(1, keepdim=True), torch.sqrt(returns.var(1, keepdim=True, unbiased=False) + 1e-8)
+    must_agree("leave one out", returns - others, 4 / 3 * (returns - mean))
+
+    old_logp = rounded(-normal(generator, count).abs() - 0.1)
+    logp = rounded(old_logp + 0.15 * normal(generator, count)).requires_grad_()
+    ref_logp = rounded(old_logp + 0.3 * normal(generator, count))
+    advantages = normal(generator, len(lengths))
+    by_action = torch.cat([a.expand(n) for a, n in zip(advantages, lengths)])
+
+    # RLOO: one ratio for a reply, mean over replies.
+    ratio = torch.stack([part.sum().exp() for part in torch.split(logp - old_logp, lengths)])
+    plain, cut = -advantages * ratio, -advantages * ratio.clamp(1 - clip, 1 + clip)
+    sequence = torch.maximum(plain, cut)
+    d_sequence, = torch.autograd.grad(sequence.mean(), logp)
+    hand = torch.where((cut > plain) & ((ratio - 1).abs() > clip), 0.0, plain) / len(lengths)
+    must_agree("rloo gradient by hand", d_sequence, torch.cat([h.expand(n) for h, n in zip(hand.detach(), lengths)]))
+    assert ((ratio - 1).abs() - clip).abs().min() > 1e-3 and 0 < (cut > plain).sum() < len(lengths)
+
+    # GRPO: mean over a reply's actions, then over replies.
+    ratio, l = torch.exp(logp - old_logp), logp - ref_logp
+    action = torch.maximum(-by_action * ratio, -by_action * ratio.clamp(1 - clip, 1 + clip)) + coef * (torch.exp(-l) - 1 + l)
+    weight = torch.cat([torch.full((n,), 1 / (n * len(lengths)), dtype=torch.float64) for n in lengths])
+    d_action, = torch.autograd.grad((weight * action).sum(), logp)
+    assert ((ratio - 1).abs() - clip).abs().min() > 1e-4 and ((ratio - 1).abs() > clip).sum() > 2
+    store("training_groups.safetensors",
+          {"returns": returns.flatten(), "leave_one_out": (returns - others).flatten(), "divided": ((returns - mean) / deviation).flatten(),
+           "centred": (returns - mean).flatten(), "offsets": offsets, "old_logp": old_logp, "logp": logp, "ref_logp": ref_logp,
+           "advantages": by_action, "sequence_losses": sequence, "d_sequence": d_sequence, "losses": action, "d_logp": d_action},
+          "clip 0.2, KL 0.04; see README.md, (g)")
+
+
 def main():
     # Not every tensor is kept after the steps: the files stay below 300 KB.
     untied, sequences = make_full("tiny_untied", 2, False, 11, lambda name: name in ("lm_head.weight", "model.norm.weight"),
@@ -550,6 +589,7 @@ def main():
     make_tune(tied)
     make_advantages()
     make_ppo()
+    make_groups()
     print("largest disagreement with the second opinions, by tolerance:", {key: f"{value:.1e}" for key, value in worst.items()})
     total = 0
     for folder, _, files in sorted(os.walk(FOLDER)):

@@ -1,0 +1,12 @@
+// The vector texts over eight lanes.
+#include "tensor/kernels/avx2/lanes.h"
+// The texts follow their lanes.
+#include "tensor/kernels/avx2/rows.h"
+// The table follows the rows.
+#include "tensor/kernels/lanes_table.h"
+
+void kernels_avx2(Kernels *table) {
+    lanes_install(table, "avx2", gemm_few, bf16_few);
+    table->pack_a = pack_a_across;
+    table->pack_rows = pack_rows_across;
+}
